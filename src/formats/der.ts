@@ -1,0 +1,315 @@
+import { SealError } from '../errors.ts';
+
+/**
+ * A view of one DER or BER element (X.690). Nothing is copied: `raw` and `content` are sub-ranges of the bytes that were parsed,
+ * so hashes and signatures are computed over exactly what came in.
+ */
+export interface Element {
+  /** First identifier octet: class, constructed bit, number (numbers above 30 do not occur in what we read). */
+  readonly tag: number;
+  /** Identifier, length and content. */
+  readonly raw: Buffer;
+  readonly content: Buffer;
+}
+
+export const Tag = {
+  boolean: 0x01,
+  integer: 0x02,
+  bitString: 0x03,
+  octetString: 0x04,
+  null: 0x05,
+  oid: 0x06,
+  enumerated: 0x0a,
+  utf8String: 0x0c,
+  sequence: 0x30,
+  set: 0x31,
+  printableString: 0x13,
+  teletexString: 0x14,
+  ia5String: 0x16,
+  utcTime: 0x17,
+  generalizedTime: 0x18,
+  universalString: 0x1c,
+  bmpString: 0x1e,
+} as const;
+
+/** Context-specific tags: `context(0)` is [0] primitive, `context(0, true)` constructed. */
+export function context(number: number, constructed = false): number {
+  return (constructed ? 0xa0 : 0x80) | number;
+}
+
+function malformed(message: string): SealError {
+  return new SealError('SEAL-INPUT-INVALID', `ASN.1: ${message}`);
+}
+
+/** Deepest nesting that is followed anywhere: hostile input ends in an error, not in a stack overflow. */
+export const maxDepth = 64;
+
+/**
+ * Reads the element at `offset`. Hostile input.
+ * @param ber allow indefinite length; then `content` still holds the nested end-of-contents octets of inner elements.
+ * @throws SealError SEAL-INPUT-INVALID
+ */
+export function readElement(bytes: Buffer, offset = 0, ber = false): Element {
+  const tag = bytes[offset];
+  const first = bytes[offset + 1];
+  if (tag === undefined || first === undefined) throw malformed('truncated header');
+  if ((tag & 0x1f) === 0x1f) throw malformed('long tag');
+  if (first === 0x80) {
+    if (!ber || (tag & 0x20) === 0) throw malformed('indefinite length');
+    const end = endOfContents(bytes, offset + 2, 0);
+    return { tag, raw: bytes.subarray(offset, end), content: bytes.subarray(offset + 2, end - 2) };
+  }
+  let start = offset + 2;
+  let length = first;
+  if (first & 0x80) {
+    const count = first & 0x7f;
+    if (count > 6 || start + count > bytes.length) throw malformed('length too large');
+    length = bytes.readUIntBE(start, count);
+    if (!ber && (length < 0x80 || bytes[start] === 0)) throw malformed('length is not minimal');
+    start += count;
+  }
+  const end = start + length;
+  if (end > bytes.length) throw malformed('content is cut off');
+  return { tag, raw: bytes.subarray(offset, end), content: bytes.subarray(start, end) };
+}
+
+/** Offset behind the end-of-contents octets that close the indefinite element whose content starts at `offset`. */
+function endOfContents(bytes: Buffer, offset: number, depth: number): number {
+  if (depth > maxDepth) throw malformed('nested too deep');
+  let at = offset;
+  for (;;) {
+    if (bytes[at] === 0 && bytes[at + 1] === 0) return at + 2;
+    if (at + 1 >= bytes.length) throw malformed('end of contents is missing');
+    at = bytes[at + 1] === 0x80 ? endOfContents(bytes, at + 2, depth + 1) : at + readElement(bytes, at, true).raw.length;
+  }
+}
+
+/** The whole buffer as exactly one element; anything behind it is an error. */
+export function parse(bytes: Buffer, tag?: number, ber = false): Element {
+  const element = readElement(bytes, 0, ber);
+  if (element.raw.length !== bytes.length) throw malformed('bytes behind the element');
+  if (tag !== undefined && element.tag !== tag) throw malformed(`tag ${hex(element.tag)}, expected ${hex(tag)}`);
+  return element;
+}
+
+/** The elements directly inside. */
+export function children(element: Pick<Element, 'content'>, ber = false): Element[] {
+  const found: Element[] = [];
+  for (let at = 0; at < element.content.length;) {
+    const child = readElement(element.content, at, ber);
+    found.push(child);
+    at += child.raw.length;
+  }
+  return found;
+}
+
+/**
+ * Walks through the fields of a SEQUENCE as its ASN.1 module lists them: `next` for what must be there, `optional` for what may.
+ * Call `end` last: unknown trailing fields are an error.
+ */
+export class Fields {
+  readonly #items: readonly Element[];
+  readonly #what: string;
+  #at = 0;
+
+  constructor(element: Pick<Element, 'content'>, what: string, ber = false) {
+    this.#items = children(element, ber);
+    this.#what = what;
+  }
+
+  next(...tags: number[]): Element {
+    const item = this.#items[this.#at];
+    if (item === undefined) throw malformed(`${this.#what} ends too early`);
+    if (tags.length > 0 && !tags.includes(item.tag))
+      throw malformed(`${this.#what} has tag ${hex(item.tag)} where ${tags.map(hex).join(' or ')} belongs`);
+    this.#at++;
+    return item;
+  }
+
+  optional(...tags: number[]): Element | undefined {
+    const item = this.#items[this.#at];
+    if (item === undefined || !tags.includes(item.tag)) return undefined;
+    this.#at++;
+    return item;
+  }
+
+  get more(): boolean {
+    return this.#at < this.#items.length;
+  }
+
+  end(): void {
+    if (this.more) throw malformed(`${this.#what} has unknown fields`);
+  }
+}
+
+function hex(tag: number): string {
+  return `0x${tag.toString(16).padStart(2, '0')}`;
+}
+
+/** Dotted form of an OBJECT IDENTIFIER. */
+export function readOid(element: Element): string {
+  if (element.tag !== Tag.oid) throw malformed(`tag ${hex(element.tag)} where an object identifier belongs`);
+  return decodeOid(element.content);
+}
+
+/** Dotted form of the content octets of an OBJECT IDENTIFIER (X.690 §8.19). */
+export function decodeOid(content: Buffer): string {
+  const last = content.at(-1);
+  if (last === undefined || last & 0x80 || content.length > 64) throw malformed('object identifier');
+  const parts: bigint[] = [];
+  let value = 0n;
+  for (const octet of content) {
+    value = (value << 7n) | BigInt(octet & 0x7f);
+    if (octet & 0x80) continue;
+    if (parts.length === 0) {
+      const first = value < 40n ? 0n : value < 80n ? 1n : 2n;
+      parts.push(first, value - first * 40n);
+    } else parts.push(value);
+    value = 0n;
+  }
+  return parts.join('.');
+}
+
+export function readInteger(element: Element): bigint {
+  if (element.tag !== Tag.integer && element.tag !== Tag.enumerated) throw malformed('INTEGER expected');
+  if (element.content.length === 0 || element.content.length > 4096) throw malformed('INTEGER length');
+  return BigInt.asIntN(element.content.length * 8, BigInt(`0x${element.content.toString('hex')}`));
+}
+
+/** A small INTEGER or ENUMERATED. */
+export function readSmall(element: Element): number {
+  const value = readInteger(element);
+  if (value > 0x7fffffffn || value < -0x80000000n) throw malformed('INTEGER is too large');
+  return Number(value);
+}
+
+export function readBoolean(element: Element): boolean {
+  if (element.tag !== Tag.boolean || element.content.length !== 1) throw malformed('BOOLEAN expected');
+  return element.content[0] !== 0;
+}
+
+/** The bits of a BIT STRING without unused ones at its end counted; `bytes` is what keys and signatures need. */
+export function readBitString(element: Element): { readonly bytes: Buffer; readonly unused: number } {
+  const unused = element.content[0];
+  if (unused === undefined || unused > 7) throw malformed('BIT STRING expected');
+  return { bytes: element.content.subarray(1), unused };
+}
+
+/**
+ * UTCTime or GeneralizedTime in UTC as RFC 5280 §4.1.2.5 wants them; fractions of a second as RFC 3161 §2.4.2 allows.
+ * @returns UTC, ms since the epoch
+ */
+export function readTime(element: Element): number {
+  const text = element.content.toString('latin1');
+  const match =
+    element.tag === Tag.utcTime
+      ? /^(?<year>\d\d)(?<month>\d\d)(?<day>\d\d)(?<hour>\d\d)(?<minute>\d\d)(?<second>\d\d)Z$/.exec(text)
+      : element.tag === Tag.generalizedTime
+        ? /^(?<year>\d{4})(?<month>\d\d)(?<day>\d\d)(?<hour>\d\d)(?<minute>\d\d)(?<second>\d\d)(?:\.(?<fraction>\d{1,9}))?Z$/.exec(text)
+        : null;
+  if (!match?.groups) throw malformed('time is not in UTC or malformed');
+  const { year, month, day, hour, minute, second, fraction } = match.groups;
+  const short = Number(year);
+  const full = element.tag === Tag.utcTime ? (short < 50 ? 2000 + short : 1900 + short) : short;
+  const time = Date.UTC(full, Number(month) - 1, Number(day), Number(hour), Number(minute), Number(second));
+  const date = new Date(time);
+  if (date.getUTCDate() !== Number(day) || date.getUTCHours() !== Number(hour) || Number(minute) > 59 || Number(second) > 60)
+    throw malformed('no such time');
+  return time + (fraction === undefined ? 0 : Math.floor(Number(`0.${fraction}`) * 1000));
+}
+
+// --- writing ---------------------------------------------------------------------------------------------------------------------
+
+function header(tag: number, length: number): Buffer {
+  if (length < 0x80) return Buffer.from([tag, length]);
+  const octets: number[] = [];
+  for (let rest = length; rest > 0; rest = Math.floor(rest / 256)) octets.unshift(rest % 256);
+  return Buffer.from([tag, 0x80 | octets.length, ...octets]);
+}
+
+/** Identifier and length octets for content that is written elsewhere (streamed). */
+export function encodeHeader(tag: number, length: number): Buffer {
+  return header(tag, length);
+}
+
+/** One DER element. */
+export function encode(tag: number, ...content: readonly Uint8Array[]): Buffer {
+  let length = 0;
+  for (const part of content) length += part.length;
+  return Buffer.concat([header(tag, length), ...content]);
+}
+
+export function sequence(...content: readonly Uint8Array[]): Buffer {
+  return encode(Tag.sequence, ...content);
+}
+
+/** SET OF in DER: elements sorted by their encoding (X.690 §11.6). */
+export function setOf(...elements: readonly Uint8Array[]): Buffer {
+  return encode(Tag.set, ...[...elements].sort((a, b) => Buffer.compare(a, b)));
+}
+
+export function octetString(bytes: Uint8Array): Buffer {
+  return encode(Tag.octetString, bytes);
+}
+
+export function bitString(bytes: Uint8Array, unused = 0): Buffer {
+  return encode(Tag.bitString, Buffer.from([unused]), bytes);
+}
+
+export function integer(value: bigint | number): Buffer {
+  let rest = BigInt(value);
+  const octets: number[] = [];
+  do {
+    octets.unshift(Number(rest & 0xffn));
+    rest >>= 8n;
+  } while (!((rest === 0n && (octets[0] ?? 0) < 0x80) || (rest === -1n && (octets[0] ?? 0) >= 0x80)));
+  return encode(Tag.integer, Buffer.from(octets));
+}
+
+/** INTEGER from unsigned big-endian bytes (r, s, serial numbers). */
+export function unsigned(bytes: Uint8Array): Buffer {
+  let start = 0;
+  while (start < bytes.length - 1 && bytes[start] === 0) start++;
+  const value = bytes.subarray(start);
+  return (value[0] ?? 0) & 0x80 || value.length === 0 ? encode(Tag.integer, Buffer.from([0]), value) : encode(Tag.integer, value);
+}
+
+export function boolean(value: boolean): Buffer {
+  return encode(Tag.boolean, Buffer.from([value ? 0xff : 0]));
+}
+
+export const nullValue: Buffer = Buffer.from([Tag.null, 0]);
+
+const oidCache = new Map<string, Buffer>();
+
+/** OBJECT IDENTIFIER from its dotted form. The result is shared: do not change it. */
+export function oid(dotted: string): Buffer {
+  const known = oidCache.get(dotted);
+  if (known) return known;
+  const [first = 0n, second = 0n, ...rest] = dotted.split('.').map(BigInt);
+  const octets = [first * 40n + second, ...rest].flatMap((value) => {
+    const digits = [Number(value & 0x7fn)];
+    for (let left = value >> 7n; left > 0n; left >>= 7n) digits.unshift(Number(left & 0x7fn) | 0x80);
+    return digits;
+  });
+  const encoded = encode(Tag.oid, Buffer.from(octets));
+  oidCache.set(dotted, encoded);
+  return encoded;
+}
+
+/** UTCTime until 2049, GeneralizedTime after (RFC 5280 §4.1.2.5). @param time UTC, ms since the epoch */
+export function time(time: number): Buffer {
+  const digits = new Date(time).toISOString().replace(/[-:T]|\.\d+Z/g, '');
+  return digits < '2050' ? encode(Tag.utcTime, Buffer.from(`${digits.slice(2)}Z`)) : encode(Tag.generalizedTime, Buffer.from(`${digits}Z`));
+}
+
+/** GeneralizedTime in whole seconds. @param time UTC, ms since the epoch */
+export function generalizedTime(time: number): Buffer {
+  return encode(Tag.generalizedTime, Buffer.from(`${new Date(time).toISOString().replace(/[-:T]|\.\d+Z/g, '')}Z`));
+}
+
+/** The same content under another tag: IMPLICIT tagging. */
+export function retag(tag: number, element: Buffer): Buffer {
+  const { content } = readElement(element);
+  return encode(tag, content);
+}

@@ -1,0 +1,76 @@
+import type { DigestAlgorithm } from './algorithms.ts';
+
+export type TreeState = 'open' | 'sealed' | 'anchored';
+
+/** One hash tree: a day, or a part of one. */
+export interface Tree {
+  /** `2026-11-22.1`: local date of its opening in the archive's time zone, and a number. */
+  readonly id: string;
+  /** Order of all trees, from 1. */
+  readonly seq: number;
+  readonly state: TreeState;
+  readonly digest: DigestAlgorithm;
+  /** Version of tree layout and record encoder: ha of a renewal hashes the record bit for bit. */
+  readonly layout: number;
+  /** UTC ms. */
+  readonly openedAt: number;
+  readonly sealedAt?: number;
+  readonly anchoredAt?: number;
+  readonly leaves: number;
+  readonly root?: Buffer;
+}
+
+/** What a leaf stands for; decides nothing about its hash. */
+export type LeafKind = 'document' | 'output' | 'group' | 'batch-material' | 'previous-token' | 'audit-head';
+
+/** A leaf to be appended. A group's leaf is computed from its members (RFC 4998 §4.2; evidence-records 1). */
+export interface NewLeaf {
+  readonly kind: LeafKind;
+  /** H(object) for each member; one member: the leaf is this hash itself. */
+  readonly members: readonly Buffer[];
+  readonly document?: number;
+  readonly batch?: string;
+}
+
+export interface Leaf {
+  readonly tree: string;
+  readonly index: number;
+  readonly kind: LeafKind;
+  readonly hash: Buffer;
+  readonly members: readonly Buffer[];
+  readonly document?: number;
+  readonly batch?: string;
+}
+
+/** A timestamp over a sealed tree; `n` from 1 (`timestamps: 2` keeps two). */
+export interface TreeToken {
+  readonly tree: string;
+  readonly n: number;
+  readonly tsa: string;
+  /** DER TimeStampToken with certificates and revocation data embedded. */
+  readonly token: Buffer;
+  /** UTC ms. */
+  readonly genTime: number;
+  /** ms */
+  readonly accuracy: number;
+  /** Revocation data later than genTime is in; the token never changes again (evidence-records 15). */
+  readonly frozen: boolean;
+}
+
+/** Certificates, CRLs, OCSP answers, reports: kept once, found by hash. */
+export interface Blob {
+  readonly sha256: Buffer;
+  readonly kind: 'certificate' | 'crl' | 'ocsp' | 'report' | 'semaphore';
+  readonly bytes: Buffer;
+}
+
+export interface AuditRow {
+  readonly seq: number;
+  /** UTC ms. */
+  readonly at: number;
+  readonly actor: string;
+  readonly action: string;
+  readonly details: Readonly<Record<string, unknown>>;
+  /** SHA-256 over the previous row's hash and this row. */
+  readonly hash: Buffer;
+}

@@ -1,0 +1,79 @@
+import type { AnyDigest, DigestAlgorithm } from '../model/algorithms.ts';
+import type { OutputPart } from './bytes.ts';
+
+/** A path is bytes: a name that is not UTF-8 exists all the same. A string means its UTF-8 bytes. */
+export type Path = string | Buffer;
+
+export type FileKind = 'file' | 'directory' | 'symlink' | 'fifo' | 'socket' | 'device';
+
+export interface FileInfo {
+  readonly kind: FileKind;
+  readonly size: number;
+  /** ns since the epoch, as a bigint turned into a decimal string: exact, and survives JSON. */
+  readonly mtimeNs: string;
+  readonly inode: string;
+  readonly device: string;
+  readonly uid: number;
+  readonly mode: number;
+  readonly links: number;
+}
+
+export interface DirectoryEntry {
+  readonly name: Buffer;
+  readonly kind: FileKind;
+}
+
+export interface CopiedFile {
+  readonly size: number;
+  readonly digests: ReadonlyMap<DigestAlgorithm, Buffer>;
+  /** The source as fstat saw it on the open descriptor before the first and after the last byte. */
+  readonly before: FileInfo;
+  readonly after: FileInfo;
+}
+
+export interface DiskSpace {
+  readonly freeBytes: number;
+  readonly totalBytes: number;
+  readonly freeInodes: number;
+}
+
+/**
+ * The file system. Every call takes and gives bytes as names. Errors are SealErrors: `SEAL-DISK-FULL` (ENOSPC, EDQUOT),
+ * `SEAL-DISK-READONLY` (EROFS), `SEAL-DISK-IO` (EIO and the rest), `SEAL-INPUT-MISSING` (ENOENT), each with the errno
+ * error as its cause; the path stands escaped in `where`.
+ */
+export interface Files {
+  /** lstat: never follows a link. Undefined when there is nothing. */
+  stat(path: Path): Promise<FileInfo | undefined>;
+  /** Iterates, so that a directory of a million names stays small in memory. Order is the file system's. */
+  list(path: Path): AsyncIterable<DirectoryEntry>;
+  /** Reads a small regular file with O_NOFOLLOW | O_NONBLOCK; longer than `maxBytes` is `SEAL-DOC-LIMIT`, not a file `SEAL-DOC-TYPE`. */
+  read(path: Path, maxBytes: number): Promise<Buffer>;
+  /**
+   * Copies a regular file (O_NOFOLLOW, O_NONBLOCK, fstat before the first read) to a new file (O_EXCL, mode 0600), hashing the bytes
+   * that are written. Reflink where the file system has it. Off the main thread; does not fsync (`sync` does, once per batch).
+   */
+  copyHashed(source: Path, target: Path, algorithms: readonly DigestAlgorithm[], signal?: AbortSignal): Promise<CopiedFile>;
+  /** Writes a new file (O_EXCL) from parts; ranges are copied from `source`. Returns its digest and size. No fsync. */
+  assemble(
+    target: Path,
+    parts: readonly OutputPart[],
+    source: Path,
+    algorithm: DigestAlgorithm,
+    signal?: AbortSignal,
+  ): Promise<{ readonly size: number; readonly digest: Buffer }>;
+  /** Digests of a regular file, off the main thread. */
+  digest(path: Path, algorithms: readonly AnyDigest[], signal?: AbortSignal): Promise<ReadonlyMap<AnyDigest, Buffer>>;
+  /** Temporary file beside it, fsync, rename into place, fsync of the directory: there whole or not at all. */
+  writeDurable(path: Path, bytes: Uint8Array, mode?: number): Promise<void>;
+  /** mkdir -p; new directories get `mode` (default 0755) and are fsynced with their parents. */
+  makeDirectory(path: Path, mode?: number): Promise<void>;
+  /** Rename on one file system; parents' directories fsynced. EXDEV is `SEAL-DISK-IO` with cause.code 'EXDEV'. */
+  rename(from: Path, to: Path): Promise<void>;
+  /** Everything below (files and directories) is on disk when it resolves. */
+  syncTree(path: Path): Promise<void>;
+  syncDirectory(path: Path): Promise<void>;
+  /** Removes a file or a tree; nothing there is fine. Never follows a link. */
+  remove(path: Path): Promise<void>;
+  space(path: Path): Promise<DiskSpace>;
+}

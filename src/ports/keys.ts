@@ -1,0 +1,66 @@
+import type { KeyType, SignatureAlgorithm } from '../model/algorithms.ts';
+
+/** Why a key does or does not sign now. */
+export type KeyState = 'ready' | 'pin-needed' | 'pin-locked' | 'absent' | 'failing' | 'resting' | 'unusable';
+
+export interface KeyStatus {
+  /** Name in the configuration. */
+  readonly name: string;
+  readonly source: 'pkcs11' | 'pkcs12' | 'csc' | 'globalsign';
+  readonly state: KeyState;
+  /** Plain words for `key list`: why it is in this state and what to do. */
+  readonly reason?: string;
+  /** DER; absent while the key has not been found. */
+  readonly certificate?: Buffer;
+  /** Tries left for the PIN when the module reports them. */
+  readonly pinTriesLeft?: number;
+  readonly reader?: string;
+  readonly token?: { readonly label: string; readonly serial: string };
+  readonly activation?: KeyActivation;
+}
+
+export interface KeyActivation {
+  /** UTC ms. */
+  readonly since: number;
+  readonly until?: number;
+  readonly signaturesLeft?: number;
+}
+
+/**
+ * A key that signs: one method, whatever is behind it.
+ * MUST NOT retry by itself; MUST reject with `SEAL-KEY-*`. Calls beyond `concurrency` may queue inside.
+ */
+export interface SigningKey {
+  readonly name: string;
+  /** DER, signer first, then intermediates as far as known; anchors left out where they are known to be anchors. */
+  readonly chain: readonly Buffer[];
+  readonly keyType: KeyType;
+  /** Signatures that run at the same time usefully: 1 for a card, threads for software, sessions for an HSM. */
+  readonly concurrency: number;
+  /** Documents whose intents are committed together: 1 where each signature counts against a limit. */
+  readonly chunk: number;
+  /** Whether the key can do it: mechanism, padding, digest. */
+  supports(algorithm: SignatureAlgorithm): boolean;
+  /**
+   * Signs `data` (the signed attributes, a few hundred bytes): hashed with `algorithm.digest` in here, never by the card.
+   * @returns the signature value: RSA block, or DER SEQUENCE {r, s} for ECDSA.
+   */
+  sign(data: Buffer, algorithm: SignatureAlgorithm, signal?: AbortSignal): Promise<Buffer>;
+}
+
+/** Where keys come from: one adapter a source. */
+export interface KeySource {
+  readonly name: string;
+  /** Finds and opens what can be opened without a person. Never throws for a missing card: the status tells. */
+  open(): Promise<void>;
+  /** The key while it can sign, else undefined. */
+  key(): SigningKey | undefined;
+  status(): KeyStatus;
+  /** Calls when the status changed. */
+  onChange(call: () => void): void;
+  /** Gives a PIN; the buffer is zeroed before this resolves, whatever happens. Never repeated by machine. */
+  activate(pin: Buffer): Promise<void>;
+  deactivate(): Promise<void>;
+  /** Lets a running signature end, then closes sessions and processes. */
+  close(): Promise<void>;
+}

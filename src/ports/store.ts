@@ -1,0 +1,173 @@
+import type { AuditRow, Blob, Leaf, NewLeaf, Tree, TreeToken } from '../model/archive.ts';
+import type { DigestAlgorithm } from '../model/algorithms.ts';
+import type { Batch, BatchDocument, BatchState, DocumentSignature, LeafReference, SigningIntent, WaitReason } from '../model/batch.ts';
+import type { ErrorReport } from '../errors.ts';
+
+/**
+ * The database. Every method is one transaction and durable when it resolves (WAL, synchronous=FULL): after a power cut everything
+ * that resolved is there. Errors: `SEAL-STORE-*`, `SEAL-DISK-*`.
+ * A transition names the state it expects: another state is `SEAL-BATCH-STATE` and changes nothing.
+ */
+export interface BatchStore {
+  createBatch(batch: NewBatch): Promise<void>;
+  batch(id: string): Promise<Batch | undefined>;
+  batches(query: BatchQuery): Promise<Batch[]>;
+  /** Batches in a state that is not final, oldest first: what a restart resumes. */
+  unfinished(): Promise<Batch[]>;
+  /** Moves the batch on; an audit row is written with it. */
+  advance(id: string, from: BatchState, to: BatchState, change?: BatchChange): Promise<void>;
+  setWaiting(id: string, waiting: WaitReason | undefined): Promise<void>;
+  markCollected(id: string, at: number): Promise<void>;
+  /** The spool's content; replaces what an interrupted copy left. Moves claimed → spooled. */
+  recordSpooled(id: string, documents: readonly NewDocument[], change?: BatchChange): Promise<void>;
+  /** In order of `seq`, `limit` at most, from `afterSeq` (exclusive). */
+  documents(
+    batch: string,
+    page?: { readonly afterSeq?: number; readonly limit?: number; readonly state?: BatchDocument['state'] },
+  ): Promise<BatchDocument[]>;
+  document(id: number): Promise<BatchDocument | undefined>;
+  /** Earlier delivered batches of the root with this path: for duplicates. */
+  deliveredAt(root: string, relPath: Buffer): Promise<Batch[]>;
+  /** Signatures already made in earlier attempts for these input hashes (SHA-256): `batch retry` uses them again. */
+  reusableSignatures(batch: string): Promise<number>;
+
+  /** Before C_Sign: one row a document. Counts against the key. Documents become `signing`. */
+  recordIntents(key: string, documents: readonly number[], at: number): Promise<SigningIntent[]>;
+  /** After it: the outcomes of a chunk, in one transaction. Intents are closed with them. */
+  recordOutcomes(outcomes: readonly SigningOutcome[]): Promise<void>;
+  /** Verification of a chunk: `signed` → `verified`, or failed. */
+  recordVerified(results: readonly VerifiedDocument[]): Promise<void>;
+  failDocuments(failures: readonly { readonly document: number; readonly error: ErrorReport }[]): Promise<void>;
+  /**
+   * Intents without an outcome, from before this process: a signature may exist that nobody recorded. Closes them as `doubt`, puts
+   * their documents back to `spooled` (policy: sign again) and tells which.
+   */
+  settleDoubts(at: number): Promise<SigningIntent[]>;
+  signatureCounts(key: string, since: number): Promise<{ readonly signed: number; readonly doubt: number; readonly open: number }>;
+}
+
+export interface NewBatch {
+  readonly id: string;
+  readonly root: string;
+  readonly relPath: Buffer;
+  readonly options: Batch['options'];
+  readonly priority: number;
+  readonly profile: string;
+  readonly keys: readonly string[];
+  readonly outPath: Buffer;
+  readonly partOf?: string;
+  readonly approvedAt: number;
+  readonly claimedAt: number;
+  readonly semaphore: Buffer;
+  /** `claiming`; `claimed` for a retry whose bytes already lie in the claim directory. */
+  readonly state: BatchState;
+}
+
+export interface BatchChange {
+  readonly error?: ErrorReport;
+  readonly outPath?: Buffer;
+  readonly options?: Batch['options'];
+  readonly profile?: string;
+  readonly keys?: readonly string[];
+  readonly finishedAt?: number;
+}
+
+export interface NewDocument {
+  readonly seq: number;
+  readonly relPath: Buffer;
+  readonly size: number;
+  readonly digests: readonly (readonly [DigestAlgorithm, Buffer])[];
+  /** Refused while it was copied (a link, a wrong hash): the document exists as failed. */
+  readonly error?: ErrorReport;
+  /** From an earlier attempt, same input hash: not signed again. */
+  readonly signature?: DocumentSignature;
+}
+
+export interface BatchQuery {
+  readonly root?: string;
+  readonly states?: readonly BatchState[];
+  /** Newest first. */
+  readonly limit?: number;
+  readonly before?: string;
+}
+
+export type SigningOutcome =
+  | { readonly intent: number; readonly document: number; readonly signature: DocumentSignature }
+  /** `again`: the document goes back to the queue (card pulled); else it has failed. */
+  | { readonly intent: number; readonly document: number; readonly error: ErrorReport; readonly again: boolean; readonly spent: boolean };
+
+export interface VerifiedDocument {
+  readonly document: number;
+  readonly outputDigest: Buffer;
+  readonly outputSize: number;
+  readonly report: unknown;
+  readonly error?: ErrorReport;
+}
+
+export interface ArchiveStore {
+  /** The tree that is open; opened when there is none. */
+  openTree(open: { readonly date: string; readonly at: number; readonly digest: DigestAlgorithm; readonly layout: number }): Promise<Tree>;
+  /**
+   * Appends to the open tree and moves the batch on, in one transaction; the leaf belongs to the tree that is open at the commit.
+   * Equal leaf hashes of one tree share a leaf index.
+   * @returns the references in the order of `leaves`.
+   */
+  appendLeaves(append: {
+    readonly tree: { readonly date: string; readonly at: number; readonly digest: DigestAlgorithm; readonly layout: number };
+    readonly leaves: readonly NewLeaf[];
+    readonly blobs: readonly Blob[];
+    /** Moves this batch from `signed` to `archived`. */
+    readonly batch?: string;
+  }): Promise<LeafReference[]>;
+  /** open → sealed: no leaf can come any more. Undefined when that tree is not open. */
+  seal(tree: string, at: number): Promise<Tree | undefined>;
+  /** The root and the leaf count of a sealed tree, once computed. */
+  setRoot(tree: string, root: Buffer): Promise<void>;
+  /** sealed → anchored with the first token; further tokens of `timestamps: 2` are added to it. */
+  addToken(token: TreeToken, at: number): Promise<void>;
+  /** Puts fresher revocation data into a token that is not frozen. */
+  replaceToken(token: TreeToken): Promise<void>;
+  trees(query: { readonly states?: readonly Tree['state'][]; readonly id?: string; readonly limit?: number }): Promise<Tree[]>;
+  tokens(tree: string): Promise<TreeToken[]>;
+  /** All leaf hashes of a tree, concatenated in index order (digest length each). */
+  leafHashes(tree: string): Promise<Buffer>;
+  leaf(tree: string, index: number): Promise<Leaf | undefined>;
+  leavesPage(tree: string, afterIndex: number, limit: number): Promise<Leaf[]>;
+  /** Leaves that hold this hash as themselves or as a member. */
+  findLeaves(hash: Buffer): Promise<Leaf[]>;
+  documentLeaves(document: number): Promise<LeafReference[]>;
+  blob(sha256: Buffer): Promise<Blob | undefined>;
+  putBlobs(blobs: readonly Blob[]): Promise<void>;
+  /** Days (local dates) that were closed, with or without a tree: what is due is computed from them. */
+  recordDay(date: string, closedAt: number, trees: readonly string[]): Promise<void>;
+  lastDay(): Promise<string | undefined>;
+  countTimestamp(tsa: string, at: number, ok: boolean): Promise<void>;
+  timestampCounts(since: number): Promise<readonly { readonly tsa: string; readonly ok: number; readonly failed: number }[]>;
+}
+
+export interface AuditStore {
+  audit(entry: {
+    readonly at: number;
+    readonly actor: string;
+    readonly action: string;
+    readonly details: Readonly<Record<string, unknown>>;
+  }): Promise<void>;
+  auditHead(): Promise<{ readonly seq: number; readonly hash: Buffer }>;
+  auditRows(afterSeq: number, limit: number): Promise<AuditRow[]>;
+}
+
+export interface Totals {
+  readonly batches: Readonly<Record<BatchState, number>>;
+  readonly documents: { readonly in: number; readonly delivered: number; readonly failed: number; readonly waiting: number };
+  readonly signaturesByKey: Readonly<Record<string, number>>;
+}
+
+export interface Store extends BatchStore, ArchiveStore, AuditStore {
+  /** Counts between two times (UTC ms) for `report` and metrics. */
+  totals(from: number, to: number): Promise<Totals>;
+  /** Reads everything back: PRAGMA integrity_check and the foreign keys. Empty: sound. */
+  integrity(): Promise<string[]>;
+  meta(key: string): Promise<string | undefined>;
+  setMeta(key: string, value: string): Promise<void>;
+  close(): Promise<void>;
+}
