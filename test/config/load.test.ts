@@ -1,0 +1,105 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { parseDocument, visit } from 'yaml';
+import { parseConfig } from '../../src/config/load.ts';
+import { distance, nearest } from '../../src/config/nearest.ts';
+import { SealError } from '../../src/errors.ts';
+
+const exampleFile = new URL('../../roots.example.yaml', import.meta.url).pathname;
+const example = readFileSync(exampleFile, 'utf8');
+
+function problem(text: string): string {
+  try {
+    parseConfig(text, '/etc/sealtree/roots.yaml');
+  } catch (error) {
+    assert.ok(error instanceof SealError);
+    assert.equal(error.code, 'SEAL-CONFIG-INVALID');
+    assert.ok(error.hint);
+    return error.message;
+  }
+  return assert.fail('accepted');
+}
+
+test('the example is a valid configuration', () => {
+  const config = parseConfig(example, '/etc/sealtree/roots.yaml');
+  assert.equal(config.dataDir, '/etc/sealtree/data');
+  assert.deepEqual(config.roots['letters']?.keys, ['card', 'seal']);
+  assert.equal(config.roots['letters'].incoming, '/etc/sealtree/roots/letters/incoming');
+  assert.equal(config.roots['letters'].minFree, 512 * 2 ** 20);
+  assert.equal(config.trust.maxAge, 12 * 3_600_000);
+});
+
+test('the example explains every setting: each line has a comment or explains itself by its values', () => {
+  const bare = example.split('\n').filter((line) => line.trim() !== '' && !line.includes('#'));
+  const explained = bare.filter(
+    (line) =>
+      !/^\s*(trust|keys|tsas|archive|roots|letters|pdf|log|trustcentre):$|source:|^\s*(file|path|outgoing|failed|done|quiet|timeout|profile|chain|keyUsage|minRemaining|roots):/.test(
+        line,
+      ),
+  );
+  assert.deepEqual(explained, []);
+});
+
+test('removing any one mapping key of the example gives a valid file or a message with line and column', () => {
+  const keys: (string | number)[][] = [];
+  visit(parseDocument(example), {
+    Pair(_, pair, path) {
+      const names = path.filter((node) => 'key' in node).map((node) => String(node.key));
+      keys.push([...names, String(pair.key)]);
+    },
+  });
+  assert.ok(keys.length > 80);
+  for (const path of keys) {
+    const document = parseDocument(example);
+    document.deleteIn(path);
+    try {
+      parseConfig(String(document), '/x/roots.yaml');
+    } catch (error) {
+      assert.ok(error instanceof SealError, String(error));
+      assert.match(error.message, /^\/x\/roots\.yaml:\d+:\d+: /);
+    }
+  }
+});
+
+test('an unknown setting is named with the nearest known one, line and column', () => {
+  assert.match(
+    problem(example.replace('onError: failBatch', 'onEror: failBatch')),
+    /roots\.yaml:\d+:5: roots\.letters\.onEror: unknown setting “onEror”; did you mean “onError”\?/,
+  );
+  assert.match(problem(example.replace('source: pkcs12', 'source: pkcs12\n    passphrse: 1')), /did you mean “passphrase”/);
+  assert.match(problem(example.replace("closeAt: '00:15'", "closeAt: '24:15'")), /local time HH:MM/);
+});
+
+test('a name that refers to nothing is named with the nearest one', () => {
+  assert.match(problem(example.replace('profile: pdf', 'profile: pfd')), /no profile is called “pfd”; did you mean “pdf”/);
+  assert.match(
+    problem(example.replace('keys: [cards, seal]', 'keys: [card, saal]')),
+    /no key or pool is called “saal”; did you mean “seal”/,
+  );
+  assert.match(
+    problem(example.replace('  tsas: [trustcentre] # required', '  tsas: [trustcenter] # required')),
+    /did you mean “trustcentre”/,
+  );
+});
+
+test('a secret written into the file is refused', () => {
+  assert.match(problem(example.replace('passphrase: { file: ./keys/seal.pass }', 'passphrase: hunter2')), /never as the value itself/);
+});
+
+test('what cannot work is refused before a batch arrives', () => {
+  assert.match(problem(example.replace('tsas: [trustcentre] # from', '#')), /level B-T needs a timestamp authority/);
+  assert.match(problem(example.replace('outgoing: outgoing', 'outgoing: incoming/out')), /lies in letters\.incoming/);
+  assert.match(problem(example.replace('timestamps: 1', 'timestamps: 2')), /need two tsas/);
+  assert.match(problem(example.replace('settle: 5s', 'settle: 5')), /settle/);
+});
+
+test('broken YAML is an error with its place, not a crash', () => {
+  for (const text of ['a: [', 'a: 1\na: 2', '\t- x', '&a [*a, *a]', '']) assert.match(problem(text), /roots\.yaml/);
+});
+
+test('distance counts edits and swaps', () => {
+  assert.equal(distance('pdf', 'pfd'), 1);
+  assert.equal(nearest('prority', ['priority', 'path']), 'priority');
+  assert.equal(nearest('xyz', ['priority', 'path']), undefined);
+});
