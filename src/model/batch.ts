@@ -104,8 +104,10 @@ export interface DocumentSignature {
   readonly parts: readonly OutputPart[];
   /** File name of the output (no directory). */
   readonly outputName: Buffer;
-  /** Set by verification before release. */
+  /** SHA-256 of the whole output; set by verification before release, like the rest. */
   readonly outputDigest?: Buffer;
+  /** In the archive's digest where that is not SHA-256. */
+  readonly archiveDigest?: Buffer;
   readonly outputSize?: number;
   readonly report?: FileReport;
 }

@@ -1,4 +1,4 @@
-import type { AnyDigest } from './algorithms.ts';
+import type { AnyDigest, DigestAlgorithm } from './algorithms.ts';
 import type { FormatName } from './signature.ts';
 
 /** EN 319 102-1 §5.1.3, table 1: overall status of a signature. */
@@ -124,6 +124,9 @@ export interface EvidenceRecordReport {
 /** `verify --json`: one per file. The file's indication is our aggregate: the worst of its signatures, timestamps and evidence records. */
 export interface FileReport {
   readonly file: string;
+  /** Bytes of the file and their digests (lower-case hexadecimal), as they were verified; those the caller asked for. */
+  readonly size?: number;
+  readonly digests?: readonly (readonly [DigestAlgorithm, string])[];
   readonly indication: Indication;
   readonly subIndication?: SubIndication;
   /** True when any certificate of the chains is of an evaluation authority. */

@@ -57,6 +57,8 @@ export interface VerifyJob {
   readonly detached: readonly Path[];
   readonly digests: readonly { readonly algorithm: DigestAlgorithm; readonly value: Buffer }[];
   readonly evidence: readonly Path[];
+  /** Digests of the file itself that the report shall carry. */
+  readonly fileDigests?: readonly DigestAlgorithm[];
 }
 
 /**

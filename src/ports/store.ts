@@ -98,7 +98,9 @@ export type SigningOutcome =
 
 export interface VerifiedDocument {
   readonly document: number;
+  /** SHA-256 */
   readonly outputDigest: Buffer;
+  readonly archiveDigest?: Buffer;
   readonly outputSize: number;
   readonly report: unknown;
   readonly error?: ErrorReport;
