@@ -42,6 +42,12 @@ export interface Leaf {
   readonly batch?: string;
 }
 
+/** All inner nodes of one level of a tree, concatenated in index order; the leaves are level 0. */
+export interface TreeNodes {
+  readonly level: number;
+  readonly hashes: Buffer;
+}
+
 /** A timestamp over a sealed tree; `n` from 1 (`timestamps: 2` keeps two). */
 export interface TreeToken {
   readonly tree: string;

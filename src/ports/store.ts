@@ -1,4 +1,4 @@
-import type { AuditRow, Blob, Leaf, NewLeaf, Tree, TreeToken } from '../model/archive.ts';
+import type { AuditRow, Blob, Leaf, NewLeaf, Tree, TreeNodes, TreeToken } from '../model/archive.ts';
 import type { DigestAlgorithm } from '../model/algorithms.ts';
 import type { Batch, BatchDocument, BatchState, DocumentSignature, LeafReference, SigningIntent, WaitReason } from '../model/batch.ts';
 import type { ErrorReport } from '../errors.ts';
@@ -123,16 +123,21 @@ export interface ArchiveStore {
   }): Promise<LeafReference[]>;
   /** open → sealed: no leaf can come any more. Undefined when that tree is not open. */
   seal(tree: string, at: number): Promise<Tree | undefined>;
-  /** The root and the leaf count of a sealed tree, once computed. */
-  setRoot(tree: string, root: Buffer): Promise<void>;
+  /**
+   * The root of a sealed tree, once computed. `nodes` are kept with it: with every eighth level at hand one record reads a few pages,
+   * not all leaves. Twice with the same root: nothing changes.
+   */
+  setRoot(tree: string, root: Buffer, nodes?: readonly TreeNodes[]): Promise<void>;
+  /** Kept inner nodes from `first` on, concatenated; fewer than `count` at the end, none when the level is not kept. */
+  nodes(tree: string, level: number, first: number, count: number): Promise<Buffer>;
   /** sealed → anchored with the first token; further tokens of `timestamps: 2` are added to it. */
   addToken(token: TreeToken, at: number): Promise<void>;
   /** Puts fresher revocation data into a token that is not frozen. */
   replaceToken(token: TreeToken): Promise<void>;
   trees(query: { readonly states?: readonly Tree['state'][]; readonly id?: string; readonly limit?: number }): Promise<Tree[]>;
   tokens(tree: string): Promise<TreeToken[]>;
-  /** All leaf hashes of a tree, concatenated in index order (digest length each). */
-  leafHashes(tree: string): Promise<Buffer>;
+  /** Leaf hashes of a tree, concatenated in index order (digest length each): all of them, or `count` from `first` on. */
+  leafHashes(tree: string, first?: number, count?: number): Promise<Buffer>;
   leaf(tree: string, index: number): Promise<Leaf | undefined>;
   leavesPage(tree: string, afterIndex: number, limit: number): Promise<Leaf[]>;
   /** Leaves that hold this hash as themselves or as a member. */
@@ -140,6 +145,8 @@ export interface ArchiveStore {
   documentLeaves(document: number): Promise<LeafReference[]>;
   blob(sha256: Buffer): Promise<Blob | undefined>;
   putBlobs(blobs: readonly Blob[]): Promise<void>;
+  /** The blobs of every `appendLeaves` that named this batch: its certificates, revocation data and report. */
+  batchBlobs(batch: string): Promise<Blob[]>;
   /** Days (local dates) that were closed, with or without a tree: what is due is computed from them. */
   recordDay(date: string, closedAt: number, trees: readonly string[]): Promise<void>;
   lastDay(): Promise<string | undefined>;
