@@ -1,4 +1,4 @@
-import type { DigestAlgorithm } from '../model/algorithms.ts';
+import type { AnyDigest } from '../model/algorithms.ts';
 
 /** A half-open range of bytes. */
 export interface ByteRange {
@@ -16,7 +16,7 @@ export interface ByteSource {
   /** Exactly the bytes from `offset`, fewer only at the end. The buffer belongs to the caller. */
   read(offset: number, length: number): Buffer;
   /** Digest over the ranges in their order; over everything when none are given. Bounded memory. */
-  digest(algorithm: DigestAlgorithm, ranges?: readonly ByteRange[]): Buffer;
+  digest(algorithm: AnyDigest, ranges?: readonly ByteRange[]): Buffer;
 }
 
 /**
