@@ -15,8 +15,11 @@ export interface ByteSource {
   readonly size: number;
   /** Exactly the bytes from `offset`, fewer only at the end. The buffer belongs to the caller. */
   read(offset: number, length: number): Buffer;
-  /** Digest over the ranges in their order; over everything when none are given. Bounded memory. */
-  digest(algorithm: AnyDigest, ranges?: readonly ByteRange[]): Buffer;
+  /**
+   * Digest over the parts in their order (ranges of this document, and other bytes between or behind them: what an appended signature
+   * covers); over everything when none are given. Bounded memory.
+   */
+  digest(algorithm: AnyDigest, parts?: readonly OutputPart[]): Buffer;
 }
 
 /**
