@@ -56,7 +56,7 @@ export function step(current: MachineState, event: MachineEvent): Transition {
     case 'retry':
       return { next: clear(current), commands: [{ kind: 'run', step: row.step }] };
     case 'result':
-      if (event.result.kind === 'done') return move(current, row.done);
+      if (event.result.kind === 'done') return move(current, row.done, undefined, row.advances === true);
       if (event.result.kind === 'refused') return move(current, row.refused, event.result.error);
       return wait(current, event.result.reason);
     case 'fault':
@@ -75,13 +75,13 @@ function clear(current: MachineState): MachineState {
   return { state: current.state, attempts: current.attempts, ...(current.error === undefined ? {} : { error: current.error }) };
 }
 
-function move(current: MachineState, to: BatchState, error?: ErrorReport): Transition {
+function move(current: MachineState, to: BatchState, error?: ErrorReport, written = false): Transition {
   const row = table[to];
   const kept = error ?? current.error;
   const follow: Command = row === 'final' ? { kind: 'finish' } : { kind: 'run', step: row.step };
   return {
     next: { state: to, attempts: 0, ...(kept === undefined ? {} : { error: kept }) },
-    commands: [{ kind: 'advance', from: current.state, to, ...(error === undefined ? {} : { error }) }, follow],
+    commands: written ? [follow] : [{ kind: 'advance', from: current.state, to, ...(error === undefined ? {} : { error }) }, follow],
   };
 }
 
@@ -92,6 +92,9 @@ function wait(current: MachineState, reason: ErrorReport): Transition {
 
 function notNow(state: BatchState, event: string): SealError {
   return new SealError('SEAL-BATCH-STATE', `a batch that is ${state} cannot take “${event}”`, {
-    hint: table[state] === 'final' ? 'the batch has ended; “batch show” tells how' : 'its signatures are on their way out; wait until it has ended',
+    hint:
+      table[state] === 'final'
+        ? 'the batch has ended; “batch show” tells how'
+        : 'its signatures are on their way out; wait until it has ended',
   });
 }

@@ -11,14 +11,16 @@ interface Working {
   readonly done: BatchState;
   readonly refused: BatchState;
   readonly cancel?: BatchState;
+  /** The step writes its transition itself, in one transaction with what it did. */
+  readonly advances?: true;
 }
 
 export const table: { readonly [state in BatchState]: Working | 'final' } = {
   claiming: { step: 'resumeClaim', done: 'claimed', refused: 'abandoned' },
-  claimed: { step: 'spool', done: 'spooled', refused: 'failing', cancel: 'cancelling' },
+  claimed: { step: 'spool', done: 'spooled', refused: 'failing', cancel: 'cancelling', advances: true },
   spooled: { step: 'admit', done: 'admitted', refused: 'failing', cancel: 'cancelling' },
   admitted: { step: 'sign', done: 'signed', refused: 'failing', cancel: 'cancelling' },
-  signed: { step: 'append', done: 'archived', refused: 'failing' },
+  signed: { step: 'append', done: 'archived', refused: 'failing', advances: true },
   archived: { step: 'stage', done: 'staged', refused: 'failing' },
   staged: { step: 'release', done: 'released', refused: 'failing' },
   released: { step: 'file', done: 'delivered', refused: 'delivered' },
