@@ -1,4 +1,5 @@
 import type { DigestAlgorithm } from '../model/algorithms.ts';
+import type { TreeNodes } from '../model/archive.ts';
 
 /** Hash-tree arithmetic on whole trees, in a worker thread: a day of ten million leaves never stops the event loop. */
 export interface TreeWork {
@@ -6,5 +7,14 @@ export interface TreeWork {
   root(leaves: Buffer, digest: DigestAlgorithm, layout: number): Promise<Buffer>;
   /** The reducedHashtree path of one leaf: for each list after the first, the hashes that are added (RFC 4998 §4.2). */
   path(leaves: Buffer, index: number, digest: DigestAlgorithm, layout: number): Promise<Buffer[]>;
+  /**
+   * Root and kept inner nodes (every eighth level below the root) of a tree whose leaf hashes come in pieces; each piece but the last
+   * holds a multiple of 256 leaves. No more than a few pieces are in memory at once.
+   */
+  build(
+    pieces: AsyncIterable<Buffer>,
+    digest: DigestAlgorithm,
+    layout: number,
+  ): Promise<{ readonly root: Buffer; readonly leaves: number; readonly nodes: readonly TreeNodes[] }>;
   close(): Promise<void>;
 }
