@@ -1,5 +1,6 @@
 import type { ErrorReport } from '../errors.ts';
 import type { DigestAlgorithm } from './algorithms.ts';
+import type { LeafKind } from './archive.ts';
 import type { OutputPart } from '../ports/bytes.ts';
 import type { FormatName, Level } from './signature.ts';
 import type { FileReport } from './verification.ts';
@@ -115,7 +116,7 @@ export interface DocumentSignature {
 export interface LeafReference {
   readonly tree: string;
   readonly index: number;
-  readonly what: 'document' | 'output' | 'group';
+  readonly what: LeafKind;
 }
 
 /** A committed intent: from here on a signature may exist. */

@@ -14,11 +14,15 @@ export interface BatchStore {
   batches(query: BatchQuery): Promise<Batch[]>;
   /** Batches in a state that is not final, oldest first: what a restart resumes. */
   unfinished(): Promise<Batch[]>;
-  /** Moves the batch on; an audit row is written with it. */
+  /** Moves the batch on; an audit row is written with it. Ends its waiting. A final state without `finishedAt` ends now. */
   advance(id: string, from: BatchState, to: BatchState, change?: BatchChange): Promise<void>;
   setWaiting(id: string, waiting: WaitReason | undefined): Promise<void>;
   markCollected(id: string, at: number): Promise<void>;
-  /** The spool's content; replaces what an interrupted copy left. Moves claimed → spooled. */
+  /**
+   * The spool's content; replaces what an interrupted copy left. Moves claimed → spooled.
+   * A document that an earlier attempt (`partOf`, any number back: failed or cancelled, same root and profile) signed with a key of this
+   * batch under the same path and with the same SHA-256 takes that signature over and is `signed` at once; it is verified again.
+   */
   recordSpooled(id: string, documents: readonly NewDocument[], change?: BatchChange): Promise<void>;
   /** In order of `seq`, `limit` at most, from `afterSeq` (exclusive). */
   documents(
@@ -28,14 +32,17 @@ export interface BatchStore {
   document(id: number): Promise<BatchDocument | undefined>;
   /** Earlier delivered batches of the root with this path: for duplicates. */
   deliveredAt(root: string, relPath: Buffer): Promise<Batch[]>;
-  /** Signatures already made in earlier attempts for these input hashes (SHA-256): `batch retry` uses them again. */
+  /** How many documents of this batch and its earlier attempts have a signature that a retry takes over (`recordSpooled`). */
   reusableSignatures(batch: string): Promise<number>;
 
-  /** Before C_Sign: one row a document. Counts against the key. Documents become `signing`. */
+  /**
+   * Before C_Sign: one row a document. Counts against the key. Documents become `signing`.
+   * Each must be `spooled` and its batch `admitted`, else `SEAL-BATCH-STATE` and nothing is written: no document is signed twice at once.
+   */
   recordIntents(key: string, documents: readonly number[], at: number): Promise<SigningIntent[]>;
   /** After it: the outcomes of a chunk, in one transaction. Intents are closed with them. */
   recordOutcomes(outcomes: readonly SigningOutcome[]): Promise<void>;
-  /** Verification of a chunk: `signed` → `verified`, or failed. */
+  /** Verification of a chunk: `signed` → `verified`, or failed. In a batch without keys (`keys: none`) `spooled` → `verified`. */
   recordVerified(results: readonly VerifiedDocument[]): Promise<void>;
   failDocuments(failures: readonly { readonly document: number; readonly error: ErrorReport }[]): Promise<void>;
   /**
@@ -70,6 +77,8 @@ export interface BatchChange {
   readonly profile?: string;
   readonly keys?: readonly string[];
   readonly finishedAt?: number;
+  /** The output is delivered and complete elsewhere: parts and reports of its signatures leave the database. Irrevocable. */
+  readonly dropParts?: true;
 }
 
 export interface NewDocument {
@@ -111,7 +120,7 @@ export interface ArchiveStore {
   openTree(open: { readonly date: string; readonly at: number; readonly digest: DigestAlgorithm; readonly layout: number }): Promise<Tree>;
   /**
    * Appends to the open tree and moves the batch on, in one transaction; the leaf belongs to the tree that is open at the commit.
-   * Equal leaf hashes of one tree share a leaf index.
+   * Equal leaf hashes of one tree share a leaf index. Members have the length of the open tree's digest, else `SEAL-ARCHIVE-OPEN`.
    * @returns the references in the order of `leaves`.
    */
   appendLeaves(append: {
@@ -139,6 +148,7 @@ export interface ArchiveStore {
   /** Leaf hashes of a tree, concatenated in index order (digest length each): all of them, or `count` from `first` on. */
   leafHashes(tree: string, first?: number, count?: number): Promise<Buffer>;
   leaf(tree: string, index: number): Promise<Leaf | undefined>;
+  /** `limit` indexes behind `afterIndex` (-1: from the start). A leaf that several documents share comes once for each. */
   leavesPage(tree: string, afterIndex: number, limit: number): Promise<Leaf[]>;
   /** Leaves that hold this hash as themselves or as a member. */
   findLeaves(hash: Buffer): Promise<Leaf[]>;
@@ -150,6 +160,7 @@ export interface ArchiveStore {
   /** Days (local dates) that were closed, with or without a tree: what is due is computed from them. */
   recordDay(date: string, closedAt: number, trees: readonly string[]): Promise<void>;
   lastDay(): Promise<string | undefined>;
+  /** Kept by the minute: counts are exact for a `since` on a full minute. */
   countTimestamp(tsa: string, at: number, ok: boolean): Promise<void>;
   timestampCounts(since: number): Promise<readonly { readonly tsa: string; readonly ok: number; readonly failed: number }[]>;
 }
@@ -172,9 +183,12 @@ export interface Totals {
 }
 
 export interface Store extends BatchStore, ArchiveStore, AuditStore {
-  /** Counts between two times (UTC ms) for `report` and metrics. */
+  /**
+   * Counts for `report` and metrics over the batches claimed from `from` (inclusive) to `to` (exclusive), UTC ms. A document that a retry
+   * has taken over counts there and not as failed here, so in = delivered + failed + waiting. Signatures: all that count against the key.
+   */
   totals(from: number, to: number): Promise<Totals>;
-  /** Reads everything back: PRAGMA integrity_check and the foreign keys. Empty: sound. */
+  /** Reads everything back, beside the running work: pages, foreign keys, audit chain, leaf counts. One line a finding; empty: sound. */
   integrity(): Promise<string[]>;
   meta(key: string): Promise<string | undefined>;
   setMeta(key: string, value: string): Promise<void>;
