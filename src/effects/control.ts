@@ -1,0 +1,216 @@
+import { closeSync, constants, openSync } from 'node:fs';
+import { chmod, unlink } from 'node:fs/promises';
+import { connect, createServer, type Socket } from 'node:net';
+import { asSealError, SealError } from '../errors.ts';
+import type { ControlAnswer, ControlHandler, ControlRequest, ControlServer, Progress } from '../ports/control.ts';
+
+/*
+ * The control socket: `control.sock` in the data directory. Directory (0700) and socket (0600) let only the daemon's user and root connect;
+ * the kernel checks that at connect(2). Frames in both directions: u32 length of the JSON, u32 length of the secret, then both (big endian).
+ */
+const maxJson = 64 * 2 ** 20;
+const maxSecret = 4096;
+
+/** Calls `use` with a short address of the socket: a data directory's path may be longer than the 107 bytes that sun_path holds. */
+async function withAddress<T>(dataDir: string, use: (address: string) => Promise<T>): Promise<T> {
+  const plain = `${dataDir}/control.sock`;
+  if (Buffer.byteLength(plain) <= 100) return await use(plain);
+  const directory = openSync(dataDir, constants.O_RDONLY | constants.O_DIRECTORY);
+  try {
+    return await use(`/proc/self/fd/${directory}/control.sock`);
+  } finally {
+    closeSync(directory);
+  }
+}
+
+function frame(json: unknown, secret?: Buffer): Buffer {
+  const text = Buffer.from(JSON.stringify(json), 'utf8');
+  const head = Buffer.alloc(8);
+  head.writeUInt32BE(text.length, 0);
+  head.writeUInt32BE(secret?.length ?? 0, 4);
+  return Buffer.concat(secret === undefined ? [head, text] : [head, text, secret]);
+}
+
+/** Cuts a stream into frames. Hostile input as far as the socket's permissions allow: sizes are limited before anything is kept. */
+class FrameReader {
+  #held: Buffer = Buffer.alloc(0);
+
+  *push(chunk: Buffer): Generator<{ readonly json: unknown; readonly secret: Buffer | undefined }> {
+    this.#held = this.#held.length === 0 ? chunk : Buffer.concat([this.#held, chunk]);
+    while (this.#held.length >= 8) {
+      const json = this.#held.readUInt32BE(0);
+      const secret = this.#held.readUInt32BE(4);
+      if (json > maxJson || secret > maxSecret) throw new SealError('SEAL-INPUT-INVALID', 'a frame on the control socket is too large');
+      const end = 8 + json + secret;
+      if (this.#held.length < end) return;
+      const parsed: unknown = JSON.parse(this.#held.toString('utf8', 8, 8 + json));
+      const bytes = secret === 0 ? undefined : Buffer.from(this.#held.subarray(8 + json, end));
+      this.#held.fill(0, 8 + json, end);
+      this.#held = this.#held.subarray(end);
+      yield { json: parsed, secret: bytes };
+    }
+  }
+}
+
+function isRequest(value: unknown): value is ControlRequest {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'operation' in value &&
+    typeof value.operation === 'string' &&
+    'actor' in value &&
+    typeof value.actor === 'string'
+  );
+}
+
+/**
+ * Serves the control socket of a data directory whose lock the caller holds; a socket left by a killed daemon is replaced.
+ * One request a connection at a time; closing the connection aborts it.
+ */
+export async function serveControl(dataDir: string, handler: ControlHandler): Promise<ControlServer> {
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+    answer(socket, handler);
+  });
+  await unlink(`${dataDir}/control.sock`).catch(() => undefined);
+  await withAddress(
+    dataDir,
+    (address) =>
+      new Promise<void>((resolve, reject) => {
+        server.once('error', reject);
+        server.listen(address, () => {
+          resolve();
+        });
+      }),
+  );
+  await chmod(`${dataDir}/control.sock`, 0o600);
+  return {
+    close: async () => {
+      for (const socket of sockets) socket.end();
+      await new Promise<void>((resolve) => {
+        server.close(() => {
+          resolve();
+        });
+        setTimeout(() => {
+          for (const socket of sockets) socket.destroy();
+        }, 500).unref();
+      });
+    },
+  };
+}
+
+function answer(socket: Socket, handler: ControlHandler): void {
+  const reader = new FrameReader();
+  const gone = new AbortController();
+  const send = (message: ControlAnswer): void => {
+    if (socket.writable) socket.write(frame(message));
+  };
+  socket.on('error', () => socket.destroy());
+  socket.on('close', () => {
+    gone.abort(new SealError('SEAL-INTERRUPTED', 'the caller went away'));
+  });
+  socket.on('data', (chunk: Buffer) => {
+    try {
+      for (const { json, secret } of reader.push(chunk)) {
+        if (!isRequest(json)) throw new SealError('SEAL-INPUT-INVALID', 'not a request');
+        handler(
+          json,
+          secret,
+          (progress: Progress) => {
+            send({ kind: 'progress', progress });
+          },
+          gone.signal,
+        )
+          .then((result) => {
+            send({ kind: 'result', result: result ?? null });
+          })
+          .catch((thrown: unknown) => {
+            send({ kind: 'error', error: asSealError(thrown).toJSON() });
+          })
+          .finally(() => secret?.fill(0));
+      }
+    } catch (thrown) {
+      send({ kind: 'error', error: asSealError(thrown).toJSON() });
+      socket.end();
+    }
+  });
+}
+
+/**
+ * Asks the daemon of a data directory.
+ * @returns the operation's result
+ * @throws SealError SEAL-DAEMON-ABSENT when none answers, SEAL-NOT-PERMITTED when the socket belongs to another user, or the operation's own
+ */
+export async function callControl(
+  dataDir: string,
+  request: ControlRequest,
+  secret?: Buffer,
+  onProgress?: (progress: Progress) => void,
+  signal?: AbortSignal,
+): Promise<unknown> {
+  const socket = await withAddress(dataDir, connected);
+  try {
+    return await new Promise<unknown>((resolve, reject) => {
+      const reader = new FrameReader();
+      signal?.addEventListener('abort', () => {
+        reject(asSealError(signal.reason));
+      });
+      socket.on('error', (cause) => {
+        reject(new SealError('SEAL-DAEMON-ABSENT', 'the daemon went away', { cause, hint: 'look at its log, then repeat the command' }));
+      });
+      socket.on('close', () => {
+        reject(new SealError('SEAL-DAEMON-ABSENT', 'the daemon went away', { hint: 'look at its log, then repeat the command' }));
+      });
+      socket.on('data', (chunk: Buffer) => {
+        try {
+          for (const { json } of reader.push(chunk)) receive(json as ControlAnswer, resolve, reject, onProgress);
+        } catch (thrown) {
+          reject(asSealError(thrown));
+        }
+      });
+      const bytes = frame(request, secret);
+      socket.write(bytes, () => {
+        if (secret !== undefined) bytes.fill(0);
+      });
+    });
+  } finally {
+    socket.destroy();
+  }
+}
+
+function receive(
+  message: ControlAnswer,
+  resolve: (result: unknown) => void,
+  reject: (error: Error) => void,
+  onProgress?: (progress: Progress) => void,
+): void {
+  if (message.kind === 'progress') onProgress?.(message.progress);
+  else if (message.kind === 'result') resolve(message.result);
+  else reject(SealError.from(message.error));
+}
+
+async function connected(address: string): Promise<Socket> {
+  const socket = connect(address);
+  return await new Promise((resolve, reject) => {
+    socket.once('connect', () => {
+      resolve(socket);
+    });
+    socket.once('error', (cause: NodeJS.ErrnoException) => {
+      reject(
+        cause.code === 'EACCES' || cause.code === 'EPERM'
+          ? new SealError('SEAL-NOT-PERMITTED', 'the control socket belongs to another user', {
+              cause,
+              where: address,
+              hint: 'run the command as the user of the daemon',
+            })
+          : new SealError('SEAL-DAEMON-ABSENT', 'no daemon runs on this data directory', {
+              cause,
+              where: address,
+              hint: 'start it with “sealtree run”',
+            }),
+      );
+    });
+  });
+}
