@@ -1,7 +1,24 @@
-import { bitString, context, encode, integer, octetString, oid, sequence, Tag, time, unsigned } from '../formats/der.ts';
-import { authorityKeyIdentifier, encodeExtensions, readIssued, type Extension } from './certificate.ts';
-import { createPublicKey } from 'node:crypto';
-import { signatureIdentifier, signNow, type Identity } from './signing.ts';
+import {
+  bitString,
+  context,
+  encode,
+  Fields,
+  integer,
+  octetString,
+  oid,
+  parse,
+  readTime,
+  sequence,
+  Tag,
+  time,
+  unsigned,
+} from '../formats/der.ts';
+import { oids } from '../formats/oids.ts';
+import { parseCertificate } from '../formats/x509.ts';
+import { authorityKeyIdentifier, encodeExtensions } from './extensions.ts';
+import { publicKeyInfo, signatureIdentifier, signNow } from './signing.ts';
+import type { Extension } from './extensions.ts';
+import type { Identity } from './signing.ts';
 
 /** CRLReason (RFC 5280 §5.3.1). */
 export const revocationReasons = {
@@ -38,11 +55,11 @@ export interface CrlContent {
 /** DER CertificateList v2 (RFC 5280 §5.1), signed by `issuer`. Complete, direct, for all its certificates. */
 export function encodeCrl(content: CrlContent, issuer: Identity): Buffer {
   const algorithm = signatureIdentifier(issuer);
-  const { subject } = readIssued(issuer.certificate);
+  const { subject } = parseCertificate(issuer.certificate);
   const entries = content.revoked.map(encodeEntry);
   const extensions = [
-    authorityKeyIdentifier(createPublicKey(issuer.privateKey)),
-    { oid: '2.5.29.20', critical: false, value: integer(content.number) },
+    authorityKeyIdentifier(publicKeyInfo(issuer.privateKey)),
+    { oid: oids.cRLNumber, critical: false, value: integer(content.number) },
     ...(content.extensions ?? []),
   ];
   const tbs = sequence(
@@ -61,11 +78,26 @@ function encodeEntry(entry: RevokedCertificate): Buffer {
   // "unspecified" is said by leaving the reason out (RFC 5280 §5.3.1).
   const reason = entry.reason === undefined || entry.reason === 'unspecified' ? undefined : revocationReasons[entry.reason];
   const extensions =
-    reason === undefined ? [] : [sequence(sequence(oid('2.5.29.21'), octetString(encode(Tag.enumerated, Buffer.from([reason])))))];
+    reason === undefined ? [] : [sequence(sequence(oid(oids.cRLReasons), octetString(encode(Tag.enumerated, Buffer.from([reason])))))];
   return sequence(unsigned(entry.serialNumber), time(entry.revocationTime), ...extensions);
 }
 
-/** True when a CRL that ends at `nextUpdate` should be made anew: a third of its life is left, or less. */
-export function crlDue(crl: { readonly thisUpdate: number; readonly nextUpdate: number }, now: number): boolean {
-  return now >= crl.nextUpdate - (crl.nextUpdate - crl.thisUpdate) / 3 || now < crl.thisUpdate;
+/** Validity of a CRL, UTC ms. */
+export interface CrlPeriod {
+  readonly thisUpdate: number;
+  readonly nextUpdate: number;
+}
+
+/** When a CRL of our own was made and ends. @param der CertificateList @throws SealError SEAL-INPUT-INVALID */
+export function crlPeriod(der: Buffer): CrlPeriod {
+  const tbs = new Fields(new Fields(parse(der, Tag.sequence), 'CertificateList').next(Tag.sequence), 'TBSCertList');
+  tbs.next(Tag.integer);
+  tbs.next(Tag.sequence);
+  tbs.next(Tag.sequence);
+  return { thisUpdate: readTime(tbs.next()), nextUpdate: readTime(tbs.next()) };
+}
+
+/** Whether the CRL should be made anew: `interval` ms after it was made, in any case before it ends, and when the clock was set back. */
+export function crlDue(crl: CrlPeriod, now: number, interval: number): boolean {
+  return now >= Math.min(crl.thisUpdate + interval, crl.nextUpdate - (crl.nextUpdate - crl.thisUpdate) / 3) || now < crl.thisUpdate;
 }

@@ -1,25 +1,30 @@
-import { createHash } from 'node:crypto';
+import { digestByOid, digestOf } from '../formats/algorithms.ts';
 import {
   bitString,
+  children,
   context,
   encode,
   Fields,
-  children,
   generalizedTime,
   octetString,
   oid,
   parse,
+  readInteger,
   readOid,
   readSmall,
-  readInteger,
   sequence,
   Tag,
-  type Element,
 } from '../formats/der.ts';
+import { oids } from '../formats/oids.ts';
+import { parseCertificate } from '../formats/x509.ts';
+import { revocationReasons } from './crl.ts';
+import { keyHash } from './extensions.ts';
+import { sign, signatureIdentifier } from './signing.ts';
+import type { Element } from '../formats/der.ts';
+import type { AnyDigest } from '../model/algorithms.ts';
 import type { Effects } from '../ports/effects.ts';
-import { readIssued } from './certificate.ts';
-import { revocationReasons, type RevocationReason } from './crl.ts';
-import { keyHash, sign, signatureIdentifier, type Identity } from './signing.ts';
+import type { RevocationReason } from './crl.ts';
+import type { Identity } from './signing.ts';
 
 export type CertificateStatus =
   | { readonly status: 'good' }
@@ -39,17 +44,8 @@ export interface OcspOptions {
 
 /** OCSPResponseStatus (RFC 6960 §4.2.1). */
 const responseStatus = { successful: 0, malformedRequest: 1, internalError: 2 } as const;
-const basicResponse = oid('1.3.6.1.5.5.7.48.1.1');
-const nonceOid = '1.3.6.1.5.5.7.48.1.2';
 /** Requests for more certificates at once are malformed: one answer should not cost much. */
 const maxRequests = 100;
-const hashNames: Readonly<Record<string, string>> = {
-  '1.3.14.3.2.26': 'sha1',
-  '2.16.840.1.101.3.4.2.1': 'sha256',
-  '2.16.840.1.101.3.4.2.2': 'sha384',
-  '2.16.840.1.101.3.4.2.3': 'sha512',
-};
-
 /**
  * An OCSP responder: DER OCSPRequest in (hostile), DER OCSPResponse out. Never rejects: a request that cannot be read is answered
  * with malformedRequest. Responder ID byName, certificate included, nonce repeated.
@@ -71,7 +67,7 @@ function failed(status: 'malformedRequest' | 'internalError'): Buffer {
 }
 
 function succeeded(basic: Buffer): Buffer {
-  const bytes = sequence(basicResponse, octetString(basic));
+  const bytes = sequence(oid(oids.ocspBasic), octetString(basic));
   return sequence(encode(Tag.enumerated, Buffer.from([responseStatus.successful])), encode(context(0, true), bytes));
 }
 
@@ -83,7 +79,7 @@ interface OcspQuery {
 
 interface CertificateId {
   readonly raw: Buffer;
-  readonly hash: string | undefined;
+  readonly hash: AnyDigest | undefined;
   readonly issuerNameHash: Buffer;
   readonly issuerKeyHash: Buffer;
   readonly serialNumber: Buffer;
@@ -119,26 +115,32 @@ function readCertificateId(request: Element): CertificateId {
   const serial = fields.next(Tag.integer);
   readInteger(serial);
   fields.end();
-  return { raw: id.raw, hash: hashNames[readOid(algorithm)], issuerNameHash, issuerKeyHash, serialNumber: serial.content };
+  return { raw: id.raw, hash: certificateIdDigest(readOid(algorithm)), issuerNameHash, issuerKeyHash, serialNumber: serial.content };
+}
+
+/** SHA-1 is what clients send (RFC 5019 §2.1.1); a hash that is not taken leaves the certificate unknown. */
+function certificateIdDigest(dotted: string): AnyDigest | undefined {
+  const digest = digestByOid(dotted);
+  return digest === 'sha1' || digest === 'sha256' || digest === 'sha384' || digest === 'sha512' ? digest : undefined;
 }
 
 /** The nonce as RFC 9654 §2.1 limits it: 1 to 128 octets. */
 function findNonce(extensions: Element): Buffer | undefined {
-  const found = children(extensions).find((extension) => readOid(new Fields(extension, 'Extension').next(Tag.oid)) === nonceOid);
+  const found = children(extensions).find((extension) => readOid(new Fields(extension, 'Extension').next(Tag.oid)) === oids.ocspNonce);
   return found && found.raw.length <= 160 ? found.raw : undefined;
 }
 
 async function basicOcspResponse(now: number, options: OcspOptions, query: OcspQuery): Promise<Buffer> {
-  const issuer = readIssued(options.issuer);
+  const issuer = parseCertificate(options.issuer);
   const responses = query.certificates.map((id) => {
     const ours =
       id.hash !== undefined &&
-      id.issuerNameHash.equals(createHash(id.hash).update(issuer.subject).digest()) &&
-      id.issuerKeyHash.equals(keyHash(id.hash, issuer.publicKey));
+      id.issuerNameHash.equals(digestOf(id.hash, issuer.subject)) &&
+      id.issuerKeyHash.equals(keyHash(id.hash, issuer.spki));
     const status = encodeStatus(ours ? options.status(id.serialNumber) : { status: 'unknown' });
     return sequence(id.raw, status, generalizedTime(now), encode(context(0, true), generalizedTime(now + options.validity)));
   });
-  const responder = readIssued(options.identity.certificate).subject;
+  const responder = parseCertificate(options.identity.certificate).subject;
   const data = sequence(
     encode(context(1, true), responder),
     generalizedTime(now),

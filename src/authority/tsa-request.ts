@@ -1,11 +1,11 @@
-import { context, Fields, parse, readBoolean, readOid, readSmall, Tag, type Element } from '../formats/der.ts';
+import { asSealError } from '../errors.ts';
+import { digestLengths, parseDigestAlgorithm } from '../formats/algorithms.ts';
+import { context, Fields, parse, readBoolean, readOid, readSmall, Tag } from '../formats/der.ts';
+import type { Element } from '../formats/der.ts';
+import type { AnyDigest } from '../model/algorithms.ts';
 
-/** Digest algorithms that are stamped, with their lengths in bytes. */
-const digestLengths: Readonly<Record<string, number>> = {
-  '2.16.840.1.101.3.4.2.1': 32,
-  '2.16.840.1.101.3.4.2.2': 48,
-  '2.16.840.1.101.3.4.2.3': 64,
-};
+/** What is stamped; weaker digests are refused with badAlg. */
+const accepted: readonly AnyDigest[] = ['sha256', 'sha384', 'sha512'];
 
 /** Bits of PKIFailureInfo (RFC 3161 §2.4.2). */
 export const failureBits = {
@@ -74,28 +74,33 @@ function readFields(request: Buffer) {
       extensions: extensions !== undefined,
     };
   } catch (error) {
-    throw new Refusal('badDataFormat', error instanceof Error ? error.message : 'not a time-stamp request');
+    throw new Refusal('badDataFormat', asSealError(error).message);
   }
 }
 
 function checkImprint(messageImprint: Element): void {
   const { algorithm, hashed } = readImprint(messageImprint);
-  const length = digestLengths[algorithm];
-  if (length === undefined) throw new Refusal('badAlg', `digest algorithm ${algorithm} is not stamped here`);
-  if (hashed.length !== length) throw new Refusal('badDataFormat', 'the hash has the wrong length for its algorithm');
+  const digest = readDigest(algorithm);
+  if (!accepted.includes(digest)) throw new Refusal('badAlg', `${digest} is not stamped here`);
+  if (hashed.length !== digestLengths[digest]) throw new Refusal('badDataFormat', 'the hash has the wrong length for its algorithm');
 }
 
-function readImprint(messageImprint: Element): { algorithm: string; hashed: Buffer } {
+function readImprint(messageImprint: Element): { algorithm: Element; hashed: Buffer } {
   try {
     const fields = new Fields(messageImprint, 'MessageImprint');
-    const identifier = new Fields(fields.next(Tag.sequence), 'AlgorithmIdentifier');
-    const algorithm = readOid(identifier.next(Tag.oid));
-    identifier.optional(Tag.null);
-    identifier.end();
+    const algorithm = fields.next(Tag.sequence);
     const hashed = fields.next(Tag.octetString).content;
     fields.end();
     return { algorithm, hashed };
   } catch (error) {
-    throw new Refusal('badDataFormat', error instanceof Error ? error.message : 'not a message imprint');
+    throw new Refusal('badDataFormat', asSealError(error).message);
+  }
+}
+
+function readDigest(algorithm: Element): AnyDigest {
+  try {
+    return parseDigestAlgorithm(algorithm);
+  } catch (error) {
+    throw new Refusal('badAlg', asSealError(error).message);
   }
 }

@@ -1,9 +1,13 @@
-import { createHash } from 'node:crypto';
+import { digestAlgorithmIdentifier, digestOf, sha256 } from '../formats/algorithms.ts';
 import { context, encode, integer, octetString, oid, sequence, setOf, Tag, unsigned } from '../formats/der.ts';
+import { oids } from '../formats/oids.ts';
+import { parseCertificate } from '../formats/x509.ts';
+import { namedBits } from './extensions.ts';
+import { sign, signatureIdentifier } from './signing.ts';
+import { failureBits, parseTimestampRequest, Refusal } from './tsa-request.ts';
 import type { Effects } from '../ports/effects.ts';
-import { namedBits, readIssued } from './certificate.ts';
-import { digestIdentifier, sign, signatureIdentifier, type Identity } from './signing.ts';
-import { failureBits, parseTimestampRequest, Refusal, type TimestampFailure, type TimestampQuery } from './tsa-request.ts';
+import type { Identity } from './signing.ts';
+import type { TimestampFailure, TimestampQuery } from './tsa-request.ts';
 
 /** How the authority stamps. */
 export interface TsaOptions {
@@ -17,10 +21,10 @@ export interface TsaOptions {
   readonly accuracy: number;
 }
 
-const signedDataOid = oid('1.2.840.113549.1.7.2');
-const tstInfoOid = oid('1.2.840.113549.1.9.16.1.4');
-const contentTypeAttribute = sequence(oid('1.2.840.113549.1.9.3'), encode(Tag.set, tstInfoOid));
-const messageDigestOid = oid('1.2.840.113549.1.9.4');
+const signedDataOid = oid(oids.signedData);
+const tstInfoOid = oid(oids.tstInfo);
+const contentTypeAttribute = sequence(oid(oids.contentType), encode(Tag.set, tstInfoOid));
+const messageDigestOid = oid(oids.messageDigest);
 
 /** What is the same in every token: encoded once, so that a token costs little more than its signature. */
 interface TokenFrame {
@@ -34,17 +38,17 @@ interface TokenFrame {
 }
 
 function frame({ identity, chain, policy, accuracy }: TsaOptions): TokenFrame {
-  const { issuer, serialNumber } = readIssued(identity.certificate);
+  const { issuer, serialNumber } = parseCertificate(identity.certificate);
   const serial = unsigned(serialNumber);
-  const hash = octetString(createHash('sha256').update(identity.certificate).digest());
+  const hash = octetString(sha256(identity.certificate));
   const issuerSerial = sequence(sequence(encode(context(4, true), issuer)), serial);
   // ESSCertIDv2 with SHA-256: the algorithm is the DEFAULT and stays out (RFC 5035 §4).
   const certificateIds = sequence(sequence(sequence(hash, issuerSerial)));
   const millis = accuracy % 1000;
   return {
-    digestAlgorithm: digestIdentifier(identity.digest),
+    digestAlgorithm: digestAlgorithmIdentifier(identity.digest),
     signatureAlgorithm: signatureIdentifier(identity),
-    signingCertificate: sequence(oid('1.2.840.113549.1.9.16.2.47'), encode(Tag.set, certificateIds)),
+    signingCertificate: sequence(oid(oids.signingCertificateV2), encode(Tag.set, certificateIds)),
     signerIdentifier: sequence(issuer, serial),
     certificates: encode(context(0, true), ...[identity.certificate, ...chain].sort((a, b) => Buffer.compare(a, b))),
     policy: oid(policy),
@@ -80,7 +84,7 @@ function rejection(info: TimestampFailure, text: string): Buffer {
 
 async function token(fx: Pick<Effects, 'clock' | 'random'>, identity: Identity, fixed: TokenFrame, query: TimestampQuery): Promise<Buffer> {
   const info = timestampInfo(fx, fixed, query);
-  const messageDigest = octetString(createHash(identity.digest).update(info).digest());
+  const messageDigest = octetString(digestOf(identity.digest, info));
   const attributes = setOf(contentTypeAttribute, sequence(messageDigestOid, encode(Tag.set, messageDigest)), fixed.signingCertificate);
   const signature = await sign(identity, attributes);
   const implicit = Buffer.from(attributes);

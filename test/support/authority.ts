@@ -1,17 +1,21 @@
-import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, randomUUID, type KeyObject } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { createHash, createPublicKey, type KeyObject } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { pem, readIssued } from '../../src/authority/certificate.ts';
 import { createRoot, issueCertificate, type CertificateProfile, type CertificateRequest, type Issuer } from '../../src/authority/ca.ts';
 import { encodeCrl, type RevocationReason, type RevokedCertificate } from '../../src/authority/crl.ts';
 import { authorityHandler } from '../../src/authority/http.ts';
 import { evaluationOrganization, type DistinguishedName } from '../../src/authority/names.ts';
 import { ocspResponder, type CertificateStatus } from '../../src/authority/ocsp.ts';
-import { digestFor, type KeyKind } from '../../src/authority/signing.ts';
+import { authorityKey, type KeyKind } from '../../src/authority/signing.ts';
 import { timestampResponder } from '../../src/authority/tsa.ts';
 import { httpServer } from '../../src/effects/http-server.ts';
-import { children, oid, readElement, sequence, octetString, integer, boolean, nullValue } from '../../src/formats/der.ts';
+import { keyHash } from '../../src/authority/extensions.ts';
+import { digestAlgorithmIdentifier } from '../../src/formats/algorithms.ts';
+import { writePem } from '../../src/formats/pem.ts';
+import { parseCertificate } from '../../src/formats/x509.ts';
+import { boolean, children, encode, integer, octetString, readElement, sequence, Tag } from '../../src/formats/der.ts';
 import type { DigestAlgorithm, RsaPadding } from '../../src/model/algorithms.ts';
+import { testKey } from './keys.ts';
 import type { HttpHandler } from '../../src/ports/http-server.ts';
 
 /** A certificate with its private key, ready to sign. */
@@ -65,7 +69,7 @@ export interface TestAuthorityOptions {
   readonly tsaNotAfter?: number;
   /** ms, stated in tokens. Default 100. */
   readonly accuracy?: number;
-  /** Base of the addresses in certificates. Default http://127.0.0.1:3161. */
+  /** Base of the addresses in certificates. Default http://127.0.0.1:3180. */
   readonly baseUrl?: string;
 }
 
@@ -101,27 +105,12 @@ export interface TestAuthority {
   serve(): Promise<{ readonly url: string; close(): Promise<void> }>;
 }
 
+export { testKey } from './keys.ts';
+
 /** Policy of the test TSA. */
 export const testPolicy = '2.999.3161.1';
 
 const day = 86_400_000;
-const cache = new URL('../../node_modules/.cache/sealtree-test-keys/', import.meta.url).pathname;
-const curves: Partial<Record<KeyKind, string>> = { p256: 'P-256', p384: 'P-384', p521: 'P-521' };
-
-/** A private key of the kind; RSA keys are made once on this machine and read back afterwards. */
-export function testKey(kind: KeyKind, name = 'default'): KeyObject {
-  if (kind === 'ed25519') return generateKeyPairSync('ed25519').privateKey;
-  if (!kind.startsWith('rsa')) return generateKeyPairSync('ec', { namedCurve: curves[kind] ?? kind }).privateKey;
-  const file = join(cache, `${kind}-${name}.pem`);
-  if (existsSync(file)) return createPrivateKey(readFileSync(file));
-  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: Number(kind.slice(3)) });
-  mkdirSync(cache, { recursive: true });
-  const temporary = `${file}.${randomUUID()}`;
-  writeFileSync(temporary, privateKey.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600 });
-  renameSync(temporary, file);
-  return privateKey;
-}
-
 /**
  * A small trust centre in memory: root CA, issuing CA, TSA and OCSP responder, and certificates of every kind. Its clock stands
  * still; serial numbers are the same each time. Milliseconds to build, as long as CA keys are elliptic.
@@ -145,7 +134,7 @@ class Authority implements TestAuthority {
 
   constructor(options: TestAuthorityOptions) {
     this.#options = options;
-    this.#baseUrl = options.baseUrl ?? 'http://127.0.0.1:3161';
+    this.#baseUrl = options.baseUrl ?? 'http://127.0.0.1:3180';
     this.#now = options.now ?? Math.floor(Date.now() / 1000) * 1000;
     const from = this.#now - 400 * day;
     this.root = this.#createRoot(from);
@@ -211,14 +200,13 @@ class Authority implements TestAuthority {
   }
 
   #signing(privateKey: KeyObject) {
-    const padding = this.#options.padding;
-    return { privateKey, digest: digestFor(privateKey), ...(padding === undefined ? {} : { padding }) };
+    return authorityKey(privateKey, this.#options.padding);
   }
 
   #identity(certificate: Buffer, privateKey: KeyObject, above: readonly Buffer[]): TestIdentity {
-    const { serialNumber } = readIssued(certificate);
+    const { serialNumber } = parseCertificate(certificate);
     const publicKey = createPublicKey(privateKey);
-    return { certificate, pem: pem('CERTIFICATE', certificate), privateKey, publicKey, chain: [certificate, ...above], serialNumber };
+    return { certificate, pem: writePem(certificate), privateKey, publicKey, chain: [certificate, ...above], serialNumber };
   }
 
   #issuer(name: 'root' | 'issuing'): Issuer {
@@ -280,7 +268,7 @@ class Authority implements TestAuthority {
     return timestampResponder(
       { clock: this.#clock, random: this.#random },
       {
-        identity: { privateKey, digest: digestFor(privateKey), certificate },
+        identity: { ...authorityKey(privateKey), certificate },
         chain: [this.issuing.certificate],
         policy: testPolicy,
         accuracy: this.#options.accuracy ?? 100,
@@ -289,8 +277,7 @@ class Authority implements TestAuthority {
   }
 
   async timestamp(digest: DigestAlgorithm, messageImprint: Buffer): Promise<Buffer> {
-    const algorithm = { sha256: '2.16.840.1.101.3.4.2.1', sha384: '2.16.840.1.101.3.4.2.2', sha512: '2.16.840.1.101.3.4.2.3' }[digest];
-    const imprint = sequence(sequence(oid(algorithm), nullValue), octetString(messageImprint));
+    const imprint = sequence(digestAlgorithmIdentifier(digest), octetString(messageImprint));
     const response = await this.tsa()(sequence(integer(1), imprint, boolean(true)));
     const token = children(readElement(response))[1];
     if (token === undefined) throw new Error('the test TSA refused');
@@ -308,7 +295,7 @@ class Authority implements TestAuthority {
     return ocspResponder(
       { clock: this.#clock },
       {
-        identity: { privateKey, digest: digestFor(privateKey), certificate },
+        identity: { ...authorityKey(privateKey), certificate },
         issuer: this.issuing.certificate,
         validity: day,
         status: (serialNumber) => this.#status(serialNumber),
@@ -317,12 +304,10 @@ class Authority implements TestAuthority {
   }
 
   async ocspFor(certificate: Buffer): Promise<Buffer> {
-    const issuer = readIssued(this.issuing.certificate);
-    const keyBits = children(readElement(issuer.publicKey))[1]?.content.subarray(1) ?? Buffer.alloc(0);
-    const sha1 = (bytes: Buffer) => octetString(createHash('sha1').update(bytes).digest());
-    const serial = children(children(readElement(certificate))[0] ?? { content: Buffer.alloc(0) })[1];
-    if (serial === undefined) throw new Error('not a certificate');
-    const id = sequence(sequence(oid('1.3.14.3.2.26'), nullValue), sha1(issuer.subject), sha1(keyBits), serial.raw);
+    const { subject, spki } = parseCertificate(this.issuing.certificate);
+    const { serialNumber } = parseCertificate(certificate);
+    const hashes = [octetString(createHash('sha1').update(subject).digest()), octetString(keyHash('sha1', spki))];
+    const id = sequence(digestAlgorithmIdentifier('sha1'), ...hashes, encode(Tag.integer, serialNumber));
     const response = await this.ocsp()(sequence(sequence(sequence(sequence(id)))));
     const bytes = children(children(readElement(response))[1] ?? { content: Buffer.alloc(0) })[0];
     const basic = bytes && children(bytes)[1];
@@ -350,7 +335,7 @@ class Authority implements TestAuthority {
       trust: put('trust.pem', this.root.pem),
       intermediates: put('issuing.pem', this.issuing.pem),
       crls: [put('root.crl', root), put('issuing.crl', issuing)],
-      crlPem: put('crls.pem', pem('X509 CRL', root) + pem('X509 CRL', issuing)),
+      crlPem: put('crls.pem', writePem(root, 'X509 CRL') + writePem(issuing, 'X509 CRL')),
     };
   }
 
