@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import { createRequire } from 'node:module';
-import { digestSizes } from '../formats/ers-hash.ts';
+import { digestLengths } from '../formats/digests.ts';
 import type { DigestAlgorithm } from '../model/algorithms.ts';
 
 /** Hashes neighbouring nodes of one level in bulk: each pair sorted, then concatenated (RFC 4998 §4.2; evidence-records 3). */
@@ -27,7 +27,7 @@ const chosen = new Map<DigestAlgorithm, PairHash>();
 
 /** node:crypto, one call a pair. The one-shot hash with a latin1 string is several times as fast as createHash for 64 bytes. */
 export function portablePairHash(digest: DigestAlgorithm): PairHash {
-  const size = digestSizes[digest];
+  const size = digestLengths[digest];
   const scratch = Buffer.alloc(2 * size);
   return {
     digest,

@@ -1,25 +1,5 @@
-import { hash } from 'node:crypto';
+import { digestOf } from './digests.ts';
 import type { AnyDigest } from '../model/algorithms.ts';
-
-/** Bytes of a digest. */
-export const digestSizes: Readonly<Record<AnyDigest, number>> = {
-  md5: 16,
-  sha1: 20,
-  ripemd160: 20,
-  sha224: 28,
-  sha256: 32,
-  sha384: 48,
-  sha512: 64,
-  'sha3-224': 28,
-  'sha3-256': 32,
-  'sha3-384': 48,
-  'sha3-512': 64,
-};
-
-/** H over the parts as if they were one. */
-export function digestOf(digest: AnyDigest, ...parts: readonly Uint8Array[]): Buffer {
-  return hash(digest, parts.length === 1 && parts[0] ? parts[0] : Buffer.concat(parts), 'buffer');
-}
 
 /**
  * Hash of a list of hashes: sorted in unsigned binary ascending order, concatenated, hashed; one alone passes through unhashed

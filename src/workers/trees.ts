@@ -1,0 +1,60 @@
+import { parentPort } from 'node:worker_threads';
+import { demandLayout, pathFromPages, TreeBuilder, tileLeaves } from '../archive/tree.ts';
+import { asSealError } from '../errors.ts';
+import { digestLengths } from '../formats/digests.ts';
+import type { TreeAnswer, TreeMessage, TreeResult } from '../effects/tree-messages.ts';
+import type { DigestAlgorithm } from '../model/algorithms.ts';
+
+interface Job {
+  readonly digest: DigestAlgorithm;
+  readonly index: number | undefined;
+  readonly builder: TreeBuilder;
+  leaves: number;
+  /** The 256 leaves around `index`. */
+  tile: Buffer;
+}
+let job: Job | undefined;
+
+async function handle(message: TreeMessage): Promise<TreeResult | undefined> {
+  switch (message.op) {
+    case 'start':
+      demandLayout(message.layout);
+      job = { digest: message.digest, index: message.index, builder: new TreeBuilder(message.digest), leaves: 0, tile: Buffer.alloc(0) };
+      return undefined;
+    case 'piece':
+      if (job) add(job, Buffer.from(message.leaves.buffer, message.leaves.byteOffset, message.leaves.byteLength));
+      return undefined;
+    case 'finish':
+      return job && (await finish(job));
+  }
+}
+
+function add(current: Job, leaves: Buffer): void {
+  const size = digestLengths[current.digest];
+  const count = leaves.length / size;
+  if (current.index !== undefined && current.index >= current.leaves && current.index < current.leaves + count) {
+    const first = current.index - (current.index % tileLeaves) - current.leaves;
+    current.tile = Buffer.from(leaves.subarray(first * size, (first + tileLeaves) * size));
+  }
+  current.builder.add(leaves);
+  current.leaves += count;
+}
+
+async function finish(current: Job): Promise<TreeResult> {
+  const { root, leaves, nodes } = current.builder.finish();
+  if (current.index === undefined) return { root, leaves, nodes };
+  const size = digestLengths[current.digest];
+  const page = (level: number, first: number, count: number): Promise<Buffer> => {
+    if (level === 0) return Promise.resolve(current.tile);
+    const hashes = nodes.find((kept) => kept.level === level)?.hashes ?? Buffer.alloc(0);
+    return Promise.resolve(hashes.subarray(first * size, (first + count) * size));
+  };
+  return { root, leaves, nodes, path: await pathFromPages(page, current.index, leaves, current.digest) };
+}
+
+parentPort?.on('message', (message: TreeMessage) => {
+  void handle(message).then(
+    (value) => parentPort?.postMessage({ ok: true, ...(value === undefined ? {} : { value }) } satisfies TreeAnswer),
+    (thrown: unknown) => parentPort?.postMessage({ ok: false, error: asSealError(thrown).toJSON() } satisfies TreeAnswer),
+  );
+});
