@@ -57,7 +57,7 @@ export class Terminal {
 }
 
 function visible(text: string): number {
-  return [...stripVTControlCharacters(text)].length;
+  return Array.from(stripVTControlCharacters(text)).length;
 }
 
 /** Buffers as hexadecimal, maps as objects. */
