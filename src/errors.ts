@@ -140,3 +140,10 @@ export function asSealError(thrown: unknown): SealError {
     hint: 'please report this with the log lines around it',
   });
 }
+
+/** The errno name (`ENOENT`, `EXDEV`…) of a system error, or of the one that a SealError has as its cause. */
+export function errnoOf(thrown: unknown): string | undefined {
+  if (thrown instanceof SealError) return thrown.cause === undefined ? undefined : errnoOf(thrown.cause);
+  if (!(thrown instanceof Error) || !('code' in thrown)) return undefined;
+  return typeof thrown.code === 'string' ? thrown.code : undefined;
+}

@@ -9,6 +9,7 @@ import type { KeySource } from './keys.ts';
 import type { RevocationSource } from './revocation.ts';
 import type { TimestampAuthority } from './tsa.ts';
 import type { TreeWork } from './trees.ts';
+import type { Watching } from './watching.ts';
 
 /**
  * Everything that touches the world, passed as first argument. A function takes the narrowest `Pick<Effects, …>` of it.
@@ -25,6 +26,7 @@ export interface Effects {
   readonly revocation: RevocationSource;
   readonly store: Store;
   readonly trees: TreeWork;
+  readonly watching: Watching;
   /** By name, as configured. */
   readonly tsas: ReadonlyMap<string, TimestampAuthority>;
 }

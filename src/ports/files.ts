@@ -11,6 +11,8 @@ export interface FileInfo {
   readonly size: number;
   /** ns since the epoch, as a bigint turned into a decimal string: exact, and survives JSON. */
   readonly mtimeNs: string;
+  /** Like mtimeNs; the kernel sets it at every change of content, times, mode or links, and nobody else can. */
+  readonly ctimeNs: string;
   readonly inode: string;
   readonly device: string;
   readonly uid: number;
@@ -31,9 +33,15 @@ export interface CopiedFile {
   readonly after: FileInfo;
 }
 
+export interface WrittenFile {
+  readonly size: number;
+  readonly digest: Buffer;
+}
+
 export interface DiskSpace {
   readonly freeBytes: number;
   readonly totalBytes: number;
+  /** Number.MAX_SAFE_INTEGER where the file system makes inodes as it needs them. */
   readonly freeInodes: number;
 }
 
@@ -61,11 +69,15 @@ export interface Files {
     source: Path,
     algorithm: DigestAlgorithm,
     signal?: AbortSignal,
-  ): Promise<{ readonly size: number; readonly digest: Buffer }>;
+  ): Promise<WrittenFile>;
+  /** Writes a new file (O_EXCL) from pieces as they come: a report of a million lines is never in memory as a whole. No fsync. */
+  create(target: Path, pieces: AsyncIterable<Uint8Array>, algorithm: DigestAlgorithm): Promise<WrittenFile>;
   /** Digests of a regular file, off the main thread. */
   digest(path: Path, algorithms: readonly AnyDigest[], signal?: AbortSignal): Promise<ReadonlyMap<AnyDigest, Buffer>>;
   /** Temporary file beside it, fsync, rename into place, fsync of the directory: there whole or not at all. */
   writeDurable(path: Path, bytes: Uint8Array, mode?: number): Promise<void>;
+  /** Like `writeDurable`, but never replaces: false, and nothing changed, when something of that name is there. Of two callers one wins. */
+  claimDurable(path: Path, bytes: Uint8Array, mode?: number): Promise<boolean>;
   /** mkdir -p; new directories get `mode` (default 0755) and are fsynced with their parents. */
   makeDirectory(path: Path, mode?: number): Promise<void>;
   /** Rename on one file system; parents' directories fsynced. EXDEV is `SEAL-DISK-IO` with cause.code 'EXDEV'. */
