@@ -1,0 +1,91 @@
+import { context, encode, encodeHeader, integer, octetString, retag, sequence, Tag } from './der.ts';
+import { digestAlgorithmIdentifier, digestLengths } from './digests.ts';
+import type { DigestAlgorithm } from '../model/algorithms.ts';
+
+/** What an ArchiveTimeStamp is written from (RFC 4998 §4.1; Basis-ERS profile, evidence-records 17–20). */
+export interface ArchiveTimeStampContent {
+  readonly digestAlgorithm: DigestAlgorithm;
+  /** List 0: the object's hash, or all hashes of its group or of the renewed tokens. */
+  readonly reducedHashtree: readonly (readonly Buffer[])[];
+  /** DER TimeStampToken, frozen. */
+  readonly timeStamp: Buffer;
+}
+
+/**
+ * DER ArchiveTimeStamp. digestAlgorithm is always written (evidence-records 5); hashes of a list in ascending order.
+ */
+export function encodeArchiveTimeStamp({ digestAlgorithm, reducedHashtree, timeStamp }: ArchiveTimeStampContent): Buffer {
+  const lists = reducedHashtree.map((list) => sequence(...inOrder(list).map((hash) => octetString(hash))));
+  return sequence(algorithmField(digestAlgorithm), encode(context(2, true), ...lists), timeStamp);
+}
+
+/** DER ArchiveTimeStampSequence: what ha of a hash-tree renewal is computed over (RFC 4998 §5.3; evidence-records 10). @param chains DER */
+export function encodeArchiveTimeStampSequence(chains: readonly Buffer[]): Buffer {
+  return sequence(...chains);
+}
+
+/** DER EvidenceRecord of chains, oldest first, each with the timestamps of one digest. */
+export function encodeEvidenceRecord(chains: readonly (readonly ArchiveTimeStampContent[])[]): Buffer {
+  const digests = new Set(chains.flat().map((timestamp) => timestamp.digestAlgorithm));
+  return sequence(
+    integer(1),
+    sequence(...[...digests].map(digestAlgorithmIdentifier)),
+    encodeArchiveTimeStampSequence(chains.map((chain) => sequence(...chain.map(encodeArchiveTimeStamp)))),
+  );
+}
+
+/**
+ * Writer of all records of one tree with one timestamp: the same bytes as `encodeEvidenceRecord`, some ten times as fast, because all
+ * but the hashes is the same in each.
+ * @returns members of list 0 (one hash, or those of a group) and the path, one hash a list → DER EvidenceRecord
+ */
+export function recordWriter(digest: DigestAlgorithm, timeStamp: Buffer): (members: readonly Buffer[], path: readonly Buffer[]) => Buffer {
+  const entry = digestLengths[digest] + 2;
+  const single = Buffer.concat([encodeHeader(Tag.sequence, entry), encodeHeader(Tag.octetString, entry - 2)]);
+  const hashHeader = encodeHeader(Tag.octetString, entry - 2);
+  const prefixes = new Map<number, Buffer>();
+  return (members, path) => {
+    const first = encodeHeader(Tag.sequence, members.length * entry);
+    const treeLength = first.length + members.length * entry + path.length * (entry + 2);
+    let prefix = prefixes.get(treeLength);
+    if (prefix === undefined) prefixes.set(treeLength, (prefix = recordPrefix(digest, treeLength, timeStamp.length)));
+    const record = Buffer.allocUnsafe(prefix.length + treeLength + timeStamp.length);
+    let at = prefix.copy(record);
+    at += first.copy(record, at);
+    for (const member of members.length > 1 ? inOrder(members) : members) {
+      at += hashHeader.copy(record, at);
+      at += member.copy(record, at);
+    }
+    for (const hash of path) {
+      at += single.copy(record, at);
+      at += hash.copy(record, at);
+    }
+    timeStamp.copy(record, at);
+    return record;
+  };
+}
+
+/** Everything in front of the content of the reduced hash tree. */
+function recordPrefix(digest: DigestAlgorithm, treeLength: number, timeStampLength: number): Buffer {
+  const algorithm = algorithmField(digest);
+  const treeHeader = encodeHeader(context(2, true), treeLength);
+  let length = algorithm.length + treeHeader.length + treeLength + timeStampLength;
+  const headers: Buffer[] = [];
+  // ArchiveTimeStamp, ArchiveTimeStampChain, ArchiveTimeStampSequence
+  for (let level = 0; level < 3; level++) {
+    const header = encodeHeader(Tag.sequence, length);
+    headers.unshift(header);
+    length += header.length;
+  }
+  const start = Buffer.concat([integer(1), sequence(digestAlgorithmIdentifier(digest))]);
+  return Buffer.concat([encodeHeader(Tag.sequence, start.length + length), start, ...headers, algorithm, treeHeader]);
+}
+
+/** digestAlgorithm [0] IMPLICIT AlgorithmIdentifier */
+function algorithmField(digest: DigestAlgorithm): Buffer {
+  return retag(context(0, true), digestAlgorithmIdentifier(digest));
+}
+
+function inOrder(hashes: readonly Buffer[]): Buffer[] {
+  return [...hashes].sort((a, b) => Buffer.compare(a, b));
+}
