@@ -1,3 +1,4 @@
+import type { ErrorReport } from '../errors.ts';
 import type { KeyType, SignatureAlgorithm } from '../model/algorithms.ts';
 
 /** Why a key does or does not sign now. */
@@ -10,6 +11,8 @@ export interface KeyStatus {
   readonly state: KeyState;
   /** Plain words for `key list`: why it is in this state and what to do. */
   readonly reason?: string;
+  /** The error behind the state, when there is one: `check` and `key list` show its code and hint. */
+  readonly error?: ErrorReport;
   /** DER; absent while the key has not been found. */
   readonly certificate?: Buffer;
   /** Tries left for the PIN when the module reports them. */

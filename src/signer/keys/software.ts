@@ -1,0 +1,55 @@
+import { constants, sign } from 'node:crypto';
+import { availableParallelism } from 'node:os';
+import { SealError } from '../../errors.ts';
+import type { KeyObject } from 'node:crypto';
+import type { KeyType, SignatureAlgorithm } from '../../model/algorithms.ts';
+import type { SigningKey } from '../../ports/keys.ts';
+
+/** Documents whose intents are committed together: a commit costs as much as some dozen signatures. */
+const chunk = 64;
+
+/** Whether a private key of this type makes such signatures: RSA PKCS#1 and PSS, ECDSA. */
+export function canSign(keyType: KeyType, algorithm: SignatureAlgorithm): boolean {
+  if (keyType.type === 'rsa') return true;
+  if (keyType.type === 'rsa-pss') return algorithm.padding === 'pss';
+  return keyType.type === 'ec';
+}
+
+/**
+ * A private key in memory that signs in libuv's thread pool.
+ * @param chain DER, signer first
+ */
+export function softwareKey(name: string, privateKey: KeyObject, keyType: KeyType, chain: readonly Buffer[]): SigningKey {
+  return {
+    name,
+    chain,
+    keyType,
+    // One more than cores: the next is there when a thread comes back.
+    concurrency: availableParallelism() + 1,
+    chunk,
+    supports: (algorithm) => canSign(keyType, algorithm),
+    sign: (data, algorithm, signal) => signInPool(name, privateKey, keyType, data, algorithm, signal),
+  };
+}
+
+function signInPool(
+  name: string,
+  key: KeyObject,
+  keyType: KeyType,
+  data: Buffer,
+  algorithm: SignatureAlgorithm,
+  signal: AbortSignal | undefined,
+): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    signal?.throwIfAborted();
+    if (!canSign(keyType, algorithm)) throw new SealError('SEAL-KEY-MECHANISM', `${name}: a ${keyType.type} key cannot sign like that`);
+    const pss = algorithm.padding === 'pss' && keyType.type !== 'ec';
+    const options = pss
+      ? { key, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_DIGEST }
+      : { key, dsaEncoding: 'der' as const };
+    sign(algorithm.digest, data, options, (cause, signature) => {
+      if (cause) reject(new SealError('SEAL-KEY-DEVICE', `${name}: ${cause.message}`, { where: name, cause }));
+      else resolve(signature);
+    });
+  });
+}
