@@ -3,7 +3,7 @@ import tseslint from 'typescript-eslint';
 const clock = 'take the time from fx.clock';
 export default defineConfig(
   { ignores: ['dist/', 'coverage/', '.node/', '.tools/'] },
-  { files: ['{src,test,bench}/**/*.ts'], extends: [tseslint.configs.strictTypeChecked],
+  { files: ['{src,test,bench,demo}/**/*.ts'], extends: [tseslint.configs.strictTypeChecked],
     languageOptions: { parserOptions: { projectService: true } },
     rules: { '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }], '@typescript-eslint/switch-exhaustiveness-check': 'error', '@typescript-eslint/consistent-type-imports': 'error' } },
   { files: ['test/**/*.ts'], rules: { '@typescript-eslint/no-floating-promises': ['error', { allowForKnownSafeCalls: [{ from: 'package', name: ['test', 'it', 'describe', 'suite'], package: 'node:test' }] }] } },

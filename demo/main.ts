@@ -1,0 +1,70 @@
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { addCards } from './cards.ts';
+import { placeBatches } from './batches.ts';
+import { checkDelivery, changeOneByte, listing } from './checks.ts';
+import { DemoFailure, Story } from './story.ts';
+
+const usage =
+  'usage: bin/demo [DIR] [--cards]\n  DIR      where everything is put (default: a new folder); a further run continues there\n  --cards  sign with two SoftHSM tokens in parallel instead of a software certificate';
+
+/** The main job from the first command to the evidence record, told to a newcomer. Everything is done through the command line. */
+function main(): void {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { cards: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } },
+  });
+  if (values.help === true || positionals.length > 1) {
+    process.stdout.write(`${usage}\n`);
+    process.exit(values.help === true ? 0 : 64);
+  }
+  const directory = resolve(positionals[0] ?? mkdtempSync(join(tmpdir(), 'sealtree-demo-')));
+  const story = new Story(directory);
+  story.title('Sealtree signs documents in bulk and keeps the proof for decades.');
+  story.say(`Everything of this demo is in ${directory}`);
+
+  story.step('An evaluation setup: own certificates, own timestamp authority, two roots.');
+  story.run(['init', directory]);
+  if (values.cards === true) addCards(story);
+  story.run(['check']);
+
+  story.step('Four batches of real documents are placed. Three are approved by a file named APPROVED; the fourth is not.');
+  const batches = placeBatches(story);
+  story.run(['status']);
+
+  story.step('The daemon claims, signs, verifies, archives and delivers (here once; “sealtree run” stays).');
+  story.run(['run', '--once'], { exits: [3], because: '3 means: done in part, since one batch holds a broken PDF' });
+  story.show(listing(directory, batches));
+  checkDelivery(story, batches);
+
+  story.step('The day is closed: one timestamp over the hash tree of all documents and signatures.');
+  story.run(['archive', 'close']);
+  story.run(['archive', 'check']);
+
+  story.step('An evidence record for each document: the proof in a few hundred bytes, in the standard’s form (RFC 4998).');
+  for (const batch of [...batches.delivered, batches.inPart])
+    story.run(['archive', 'export', '--batch', story.batchId(batch), '--out', batches.proof]);
+
+  story.step('Anybody can verify: signature, certificates, timestamp, evidence.');
+  const { document, evidence, page } = batches.example;
+  story.run(['verify', document, '--evidence', evidence, '--report', 'html', '--out', page]);
+
+  story.step('One byte changed: the signature and the evidence record both refuse the document.');
+  const changed = changeOneByte(document, join(directory, 'changed.pdf'));
+  story.run(['verify', changed, '--evidence', evidence], { exits: [1], because: '1 means: TOTAL-FAILED' });
+
+  story.title('All of it held.');
+  story.say(`Open this page:              ${page}`);
+  story.say(`Change one byte and run:     bin/sealtree verify --config ${directory}/roots.yaml ${document} --evidence ${evidence}`);
+  story.say(`Run the daemon and drop in:  bin/sealtree run --config ${directory}/roots.yaml`);
+}
+
+try {
+  main();
+} catch (error) {
+  if (!(error instanceof DemoFailure)) throw error;
+  process.stderr.write(`\nThe demo did not hold: ${error.message}\n`);
+  process.exit(1);
+}

@@ -1,0 +1,80 @@
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { styleText } from 'node:util';
+
+/** Something that the demo promises did not happen. */
+export class DemoFailure extends Error {}
+
+export const top: string = new URL('..', import.meta.url).pathname;
+
+/** Tells and runs the demo: each command is printed as a person would type it, then run for real. */
+export class Story {
+  readonly directory: string;
+  #step = 0;
+
+  constructor(directory: string) {
+    this.directory = directory;
+  }
+
+  get config(): string {
+    return join(this.directory, 'roots.yaml');
+  }
+
+  title(text: string): void {
+    process.stdout.write(`\n${this.#style('bold', text)}\n`);
+  }
+
+  step(text: string): void {
+    this.#step++;
+    process.stdout.write(`\n${this.#style('cyan', `${this.#step}.`)} ${this.#style('bold', text)}\n`);
+  }
+
+  say(text: string): void {
+    process.stdout.write(`   ${text}\n`);
+  }
+
+  show(lines: readonly string[]): void {
+    for (const line of lines) this.say(line);
+  }
+
+  /** Runs a sealtree command; another exit status than the expected ones ends the demo. */
+  run(args: readonly string[], expected: { readonly exits?: readonly number[]; readonly because?: string } = {}): void {
+    const full = args[0] === 'init' ? args : [...args, '--config', this.config];
+    process.stdout.write(
+      `   ${this.#style('dim', '$')} bin/sealtree ${args.map((arg) => arg.replace(`${this.directory}/`, '')).join(' ')}\n`,
+    );
+    const { status, stdout, stderr } = this.#spawn(full);
+    for (const line of `${stdout}${stderr}`.split('\n')) if (line !== '' && !line.startsWith('{')) process.stdout.write(`     ${line}\n`);
+    const exits = expected.exits ?? [0];
+    if (status === null || !exits.includes(status))
+      throw new DemoFailure(`“sealtree ${args.join(' ')}” ended with ${String(status)} instead of ${exits.join(' or ')}`);
+    if (expected.because !== undefined) this.say(this.#style('dim', `exit status ${status}: ${expected.because}`));
+  }
+
+  /** The result of a command as JSON. */
+  ask(args: readonly string[]): unknown {
+    const { status, stdout, stderr } = this.#spawn([...args, '--json', '--config', this.config]);
+    if (status !== 0) throw new DemoFailure(`“sealtree ${args.join(' ')}” ended with ${String(status)}: ${stderr}`);
+    return JSON.parse(stdout);
+  }
+
+  /** Id of the batch that came from this path below incoming. */
+  batchId(path: string): string {
+    const batches = this.ask(['batch', 'list', '--limit', '1000']) as { id: string; path: string; root: string }[];
+    const found = batches.find((batch) => `${batch.root}/${batch.path}` === path);
+    if (found === undefined) throw new DemoFailure(`no batch came from ${path}`);
+    return found.id;
+  }
+
+  #spawn(args: readonly string[]): { status: number | null; stdout: string; stderr: string } {
+    return spawnSync(process.execPath, ['--disable-warning=ExperimentalWarning', join(top, 'src/cli/main.ts'), ...args], {
+      encoding: 'utf8',
+      cwd: this.directory.startsWith('/') ? '/' : undefined,
+      maxBuffer: 2 ** 26,
+    });
+  }
+
+  #style(style: 'bold' | 'dim' | 'cyan', text: string): string {
+    return styleText(style, text, { stream: process.stdout });
+  }
+}
