@@ -1,3 +1,4 @@
+export { digestLengths as digestSizes } from './digests.ts';
 import { digestOf } from './digests.ts';
 import type { AnyDigest } from '../model/algorithms.ts';
 
