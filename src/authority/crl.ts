@@ -1,26 +1,13 @@
-import {
-  bitString,
-  context,
-  encode,
-  Fields,
-  integer,
-  octetString,
-  oid,
-  parse,
-  readTime,
-  sequence,
-  Tag,
-  time,
-  unsigned,
-} from '../formats/der.ts';
+import { bitString, context, encode, integer, octetString, oid, sequence, Tag, time, unsigned } from '../formats/der.ts';
 import { oids } from '../formats/oids.ts';
 import { parseCertificate } from '../formats/x509.ts';
 import { authorityKeyIdentifier, encodeExtensions } from './extensions.ts';
 import { publicKeyInfo, signatureIdentifier, signNow } from './signing.ts';
+import type { RevocationReason } from '../formats/crl.ts';
 import type { Extension } from './extensions.ts';
 import type { Identity } from './signing.ts';
 
-/** CRLReason (RFC 5280 §5.3.1). */
+/** Numbers of CRLReason (RFC 5280 §5.3.1). */
 export const revocationReasons = {
   unspecified: 0,
   keyCompromise: 1,
@@ -29,10 +16,10 @@ export const revocationReasons = {
   superseded: 4,
   cessationOfOperation: 5,
   certificateHold: 6,
+  removeFromCRL: 8,
   privilegeWithdrawn: 9,
   aACompromise: 10,
-} as const;
-export type RevocationReason = keyof typeof revocationReasons;
+} as const satisfies Record<RevocationReason, number>;
 
 export interface RevokedCertificate {
   /** Unsigned, big-endian. */
@@ -86,15 +73,6 @@ function encodeEntry(entry: RevokedCertificate): Buffer {
 export interface CrlPeriod {
   readonly thisUpdate: number;
   readonly nextUpdate: number;
-}
-
-/** When a CRL of our own was made and ends. @param der CertificateList @throws SealError SEAL-INPUT-INVALID */
-export function crlPeriod(der: Buffer): CrlPeriod {
-  const tbs = new Fields(new Fields(parse(der, Tag.sequence), 'CertificateList').next(Tag.sequence), 'TBSCertList');
-  tbs.next(Tag.integer);
-  tbs.next(Tag.sequence);
-  tbs.next(Tag.sequence);
-  return { thisUpdate: readTime(tbs.next()), nextUpdate: readTime(tbs.next()) };
 }
 
 /** Whether the CRL should be made anew: `interval` ms after it was made, in any case before it ends, and when the clock was set back. */

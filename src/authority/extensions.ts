@@ -1,18 +1,6 @@
-import { createHash } from 'node:crypto';
-import {
-  bitString,
-  boolean,
-  context,
-  encode,
-  integer,
-  nullValue,
-  octetString,
-  oid,
-  parse,
-  readBitString,
-  sequence,
-  Fields,
-} from '../formats/der.ts';
+import { bitString, boolean, context, encode, integer, nullValue, octetString, oid, sequence } from '../formats/der.ts';
+import { sha256 } from '../formats/digests.ts';
+import { publicKeyBits } from '../formats/ocsp.ts';
 import { oids } from '../formats/oids.ts';
 import { keyUsages } from '../formats/x509-extensions.ts';
 import type { KeyUsage } from '../formats/x509-extensions.ts';
@@ -54,16 +42,9 @@ export function extendedKeyUsage(purposes: readonly string[], critical = false):
   return { oid: oids.extKeyUsage, critical, value: sequence(...purposes.map(oid)) };
 }
 
-/** Hash over the bits of the key in a SubjectPublicKeyInfo (RFC 5280 §4.2.1.2, RFC 6960 §4.1.1). @param spki DER */
-export function keyHash(algorithm: string, spki: Buffer): Buffer {
-  const fields = new Fields(parse(spki), 'SubjectPublicKeyInfo');
-  fields.next();
-  return createHash(algorithm).update(readBitString(fields.next()).bytes).digest();
-}
-
 /** Leftmost 160 bits of the SHA-256 of the key (RFC 7093 §2, method 1). */
 function keyIdentifier(spki: Buffer): Buffer {
-  return keyHash('sha256', spki).subarray(0, 20);
+  return sha256(publicKeyBits(spki)).subarray(0, 20);
 }
 
 export function subjectKeyIdentifier(spki: Buffer): Extension {

@@ -15,15 +15,15 @@ import {
   sequence,
   Tag,
 } from '../formats/der.ts';
+import { publicKeyBits } from '../formats/ocsp.ts';
 import { oids } from '../formats/oids.ts';
 import { parseCertificate } from '../formats/x509.ts';
 import { revocationReasons } from './crl.ts';
-import { keyHash } from './extensions.ts';
 import { sign, signatureIdentifier } from './signing.ts';
 import type { Element } from '../formats/der.ts';
 import type { AnyDigest } from '../model/algorithms.ts';
 import type { Effects } from '../ports/effects.ts';
-import type { RevocationReason } from './crl.ts';
+import type { RevocationReason } from '../formats/crl.ts';
 import type { Identity } from './signing.ts';
 
 export type CertificateStatus =
@@ -136,7 +136,7 @@ async function basicOcspResponse(now: number, options: OcspOptions, query: OcspQ
     const ours =
       id.hash !== undefined &&
       id.issuerNameHash.equals(digestOf(id.hash, issuer.subject)) &&
-      id.issuerKeyHash.equals(keyHash(id.hash, issuer.spki));
+      id.issuerKeyHash.equals(digestOf(id.hash, publicKeyBits(issuer.spki)));
     const status = encodeStatus(ours ? options.status(id.serialNumber) : { status: 'unknown' });
     return sequence(id.raw, status, generalizedTime(now), encode(context(0, true), generalizedTime(now + options.validity)));
   });

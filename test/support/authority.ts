@@ -2,20 +2,21 @@ import { createHash, createPublicKey, type KeyObject } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createRoot, issueCertificate, type CertificateProfile, type CertificateRequest, type Issuer } from '../../src/authority/ca.ts';
-import { encodeCrl, type RevocationReason, type RevokedCertificate } from '../../src/authority/crl.ts';
+import { encodeCrl, type RevokedCertificate } from '../../src/authority/crl.ts';
 import { authorityHandler } from '../../src/authority/http.ts';
 import { evaluationOrganization, type DistinguishedName } from '../../src/authority/names.ts';
 import { ocspResponder, type CertificateStatus } from '../../src/authority/ocsp.ts';
 import { authorityKey, type KeyKind } from '../../src/authority/signing.ts';
 import { timestampResponder } from '../../src/authority/tsa.ts';
 import { httpServer } from '../../src/effects/http-server.ts';
-import { keyHash } from '../../src/authority/extensions.ts';
+import { buildOcspRequest, parseOcspResponse } from '../../src/formats/ocsp.ts';
 import { digestAlgorithmIdentifier } from '../../src/formats/algorithms.ts';
 import { writePem } from '../../src/formats/pem.ts';
 import { parseCertificate } from '../../src/formats/x509.ts';
-import { boolean, children, encode, integer, octetString, readElement, sequence, Tag } from '../../src/formats/der.ts';
+import { boolean, children, integer, octetString, readElement, sequence } from '../../src/formats/der.ts';
 import type { DigestAlgorithm, RsaPadding } from '../../src/model/algorithms.ts';
 import { testKey } from './keys.ts';
+import type { RevocationReason } from '../../src/formats/crl.ts';
 import type { HttpHandler } from '../../src/ports/http-server.ts';
 
 /** A certificate with its private key, ready to sign. */
@@ -304,15 +305,10 @@ class Authority implements TestAuthority {
   }
 
   async ocspFor(certificate: Buffer): Promise<Buffer> {
-    const { subject, spki } = parseCertificate(this.issuing.certificate);
-    const { serialNumber } = parseCertificate(certificate);
-    const hashes = [octetString(createHash('sha1').update(subject).digest()), octetString(keyHash('sha1', spki))];
-    const id = sequence(digestAlgorithmIdentifier('sha1'), ...hashes, encode(Tag.integer, serialNumber));
-    const response = await this.ocsp()(sequence(sequence(sequence(sequence(id)))));
-    const bytes = children(children(readElement(response))[1] ?? { content: Buffer.alloc(0) })[0];
-    const basic = bytes && children(bytes)[1];
+    const request = buildOcspRequest(parseCertificate(certificate), parseCertificate(this.issuing.certificate));
+    const { basic } = parseOcspResponse(await this.ocsp()(request));
     if (basic === undefined) throw new Error('the test OCSP responder refused');
-    return basic.content;
+    return basic;
   }
 
   handler(): HttpHandler {
