@@ -16,7 +16,20 @@ import { Exit, exitOf } from './exit.ts';
 import { Terminal } from './terminal.ts';
 import { version } from './version.ts';
 
-const commands = [initCommand, runCommand, statusCommand, checkCommand, signCommand, verifyCommand, batchCommands, archiveCommands, keyCommands, reportCommand, auditCommands, tsaCommand];
+const commands = [
+  initCommand,
+  runCommand,
+  statusCommand,
+  checkCommand,
+  signCommand,
+  verifyCommand,
+  batchCommands,
+  archiveCommands,
+  keyCommands,
+  reportCommand,
+  auditCommands,
+  tsaCommand,
+];
 
 /** Runs one command line. @returns the exit status */
 async function main(argv: readonly string[]): Promise<number> {
@@ -41,7 +54,8 @@ async function main(argv: readonly string[]): Promise<number> {
     const terminal = new Terminal({ json: argv.includes('--json'), quiet: argv.includes('--quiet') });
     terminal.result({ error });
     terminal.error(error);
-    if (error.code === 'SEAL-INTERNAL' && error.cause instanceof Error && process.env['SEALTREE_TRACE'] === '1') process.stderr.write(`${error.cause.stack ?? ''}\n`);
+    if (error.code === 'SEAL-INTERNAL' && error.cause instanceof Error && process.env['SEALTREE_TRACE'] === '1')
+      process.stderr.write(`${error.cause.stack ?? ''}\n`);
     return exitOf(error);
   }
 }

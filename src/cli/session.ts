@@ -73,7 +73,12 @@ export class Session {
         if (answer.running) return answer.result as Operations[Name]['result'];
       }
       this.#local ??= await openLocal(config, operations[name].acts ? 'act' : 'read');
-      return (await this.#local.perform(name, args, { actor: this.actor, progress: bar.update, signal: this.signal, ...(secret === undefined ? {} : { secret }) })) as Operations[Name]['result'];
+      return (await this.#local.perform(name, args, {
+        actor: this.actor,
+        progress: bar.update,
+        signal: this.signal,
+        ...(secret === undefined ? {} : { secret }),
+      })) as Operations[Name]['result'];
     } finally {
       bar.end();
       secret?.fill(0);

@@ -15,11 +15,20 @@ interface ListOptions extends GlobalOptions {
 export function batchCommands(program: Command, setExit: SetExit): void {
   const batch = program.command('batch').description('batches: what is under way, what failed and why');
   action<ListOptions>(
-    batch.command('list').description('newest first').option('--root <name>').option('--state <state>', 'a state, or active, waiting, ended').option('--limit <n>', 'at most', '50'),
+    batch
+      .command('list')
+      .description('newest first')
+      .option('--root <name>')
+      .option('--state <state>', 'a state, or active, waiting, ended')
+      .option('--limit <n>', 'at most', '50'),
     setExit,
     async (session, _, options) => {
       const { root, state } = options;
-      const batches = await session.call('batch.list', { limit: Number(options.limit), ...(root === undefined ? {} : { root }), ...(state === undefined ? {} : { state }) });
+      const batches = await session.call('batch.list', {
+        limit: Number(options.limit),
+        ...(root === undefined ? {} : { root }),
+        ...(state === undefined ? {} : { state }),
+      });
       session.terminal.result(batches);
       printBatches(session.terminal, batches);
       return Exit.done;
@@ -34,13 +43,22 @@ export function batchCommands(program: Command, setExit: SetExit): void {
     return Exit.done;
   });
   action<GlobalOptions & { again?: boolean }>(
-    batch.command('retry <id>').description('take a failed or waiting batch up again; signatures already made are used').option('--again', 'although an earlier batch had the same documents'),
+    batch
+      .command('retry <id>')
+      .description('take a failed or waiting batch up again; signatures already made are used')
+      .option('--again', 'although an earlier batch had the same documents'),
     setExit,
     async (session, [id = ''], { again }) => await answer(session, session.call('batch.retry', { id, again: again === true })),
   );
-  action(batch.command('cancel <id>').description('stop a batch; its documents go to failed/'), setExit, async (session, [id = '']) => await answer(session, session.call('batch.cancel', { id })));
-  action(batch.command('approve <root> <path>').description('write the approval semaphore into a directory below incoming'), setExit, async (session, [root = '', path = '']) =>
-    await answer(session, session.call('batch.approve', { root, path })),
+  action(
+    batch.command('cancel <id>').description('stop a batch; its documents go to failed/'),
+    setExit,
+    async (session, [id = '']) => await answer(session, session.call('batch.cancel', { id })),
+  );
+  action(
+    batch.command('approve <root> <path>').description('write the approval semaphore into a directory below incoming'),
+    setExit,
+    async (session, [root = '', path = '']) => await answer(session, session.call('batch.approve', { root, path })),
   );
 }
 
@@ -53,7 +71,11 @@ async function answer(session: Session, call: Promise<{ readonly message: string
 
 function printBatches(terminal: Terminal, batches: readonly BatchView[]): void {
   if (batches.length === 0) terminal.print('no batches');
-  else terminal.table(batches.map((batch) => [batch.id, batch.root, batch.path, stateOf(terminal, batch), documentsOf(batch)]), ['ID', 'ROOT', 'PATH', 'STATE', 'DOCUMENTS']);
+  else
+    terminal.table(
+      batches.map((batch) => [batch.id, batch.root, batch.path, stateOf(terminal, batch), documentsOf(batch)]),
+      ['ID', 'ROOT', 'PATH', 'STATE', 'DOCUMENTS'],
+    );
   for (const { id, waiting, error } of batches) {
     const reason = waiting ?? error;
     if (reason === undefined) continue;
@@ -73,8 +95,12 @@ function documentsOf({ documents, failed }: BatchView): string {
 }
 
 function printDocument(terminal: Terminal, document: DocumentView): void {
-  const mark = document.state === 'failed' ? terminal.style('red', '✗') : document.state === 'verified' ? terminal.style('green', '✓') : '·';
+  const mark =
+    document.state === 'failed' ? terminal.style('red', '✗') : document.state === 'verified' ? terminal.style('green', '✓') : '·';
   const signed = document.key === undefined ? '' : `  ${document.format ?? ''} ${document.level ?? ''} by ${document.key}`;
   terminal.print(`${mark} ${document.path}${signed}`);
-  if (document.error !== undefined) terminal.print(`    ${document.error.code} ${document.error.message}${document.error.hint === undefined ? '' : ` (${document.error.hint})`}`);
+  if (document.error !== undefined)
+    terminal.print(
+      `    ${document.error.code} ${document.error.message}${document.error.hint === undefined ? '' : ` (${document.error.hint})`}`,
+    );
 }

@@ -1,0 +1,61 @@
+import type { Command } from 'commander';
+import type { KeyView } from '../../app/keys.ts';
+import { SealError } from '../../errors.ts';
+import { action, type GlobalOptions, type SetExit } from '../command.ts';
+import { Exit } from '../exit.ts';
+import { readPin } from '../pin.ts';
+import type { Terminal } from '../terminal.ts';
+
+/** `key list|activate|deactivate|test` */
+export function keyCommands(program: Command, setExit: SetExit): void {
+  const key = program.command('key').description('keys and cards');
+  action(key.command('list').description('state of every key, and why'), setExit, async (session) => {
+    const keys = await session.call('key.list', {});
+    session.terminal.result(keys);
+    for (const view of keys) printKey(session.terminal, view);
+    if (keys.length === 0) session.terminal.print('no keys are configured');
+    return Exit.done;
+  });
+  action<GlobalOptions & { pinFile?: string }>(
+    key
+      .command('activate <name>')
+      .description('enter the PIN of a card')
+      .option('--pin-file <file>', 'read the PIN from a private file, or - for standard input'),
+    setExit,
+    async (session, [name = ''], { pinFile }) => {
+      const pin = await readPin(`PIN of ${name}: `, pinFile);
+      if (pin.length === 0) throw new SealError('SEAL-USAGE', 'no PIN was entered', { hint: 'nothing was tried; repeat the command' });
+      const view = await session.call('key.activate', { name }, pin);
+      session.terminal.result(view);
+      printKey(session.terminal, view);
+      return view.state === 'ready' ? Exit.done : Exit.notYet;
+    },
+  );
+  action(key.command('deactivate <name>').description('end the activation of a card'), setExit, async (session, [name = '']) => {
+    const view = await session.call('key.deactivate', { name });
+    session.terminal.result(view);
+    printKey(session.terminal, view);
+    return Exit.done;
+  });
+  action(key.command('test <name>').description('make one signature and verify it; it counts'), setExit, async (session, [name = '']) => {
+    const result = await session.call('key.test', { name });
+    session.terminal.result(result);
+    session.terminal.print(`${session.terminal.style('green', '✓')} ${name} signs: ${result.algorithm}, ${result.ms} ms`);
+    return Exit.done;
+  });
+}
+
+function printKey(terminal: Terminal, key: KeyView): void {
+  const mark =
+    key.state === 'ready'
+      ? terminal.style('green', '✓')
+      : key.state === 'pin-needed'
+        ? terminal.style('yellow', '!')
+        : terminal.style('red', '✗');
+  const certificate = key.certificate === undefined ? '' : `  ${key.certificate.subject}, ${key.certificate.daysLeft} days left`;
+  terminal.print(`${mark} ${key.name}  ${key.source}  ${key.state}${certificate}`);
+  if (key.reason !== undefined) terminal.print(`    ${key.reason}`);
+  terminal.print(
+    `    ${key.signaturesToday} signatures today, ${key.signatures} ever${key.inDoubt > 0 ? `, ${key.inDoubt} in doubt` : ''}${key.signaturesLeft === undefined ? '' : `, ${key.signaturesLeft} left`}`,
+  );
+}

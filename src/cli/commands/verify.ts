@@ -1,0 +1,99 @@
+import { resolve } from 'node:path';
+import { InvalidArgumentError, type Command } from 'commander';
+import { verifyLocally } from '../../compose.ts';
+import { SealError } from '../../errors.ts';
+import type { DigestAlgorithm } from '../../model/algorithms.ts';
+import { action, type GlobalOptions, type SetExit } from '../command.ts';
+import { exitOfVerdicts } from '../exit.ts';
+import { progressBar } from '../progress.ts';
+
+interface Digest {
+  readonly algorithm: DigestAlgorithm;
+  readonly value: Buffer;
+}
+
+interface VerifyCommandOptions extends GlobalOptions {
+  readonly document: string[];
+  readonly evidence: string[];
+  readonly digest: Digest[];
+  readonly trust: string[];
+  readonly crl: string[];
+  readonly ocsp: string[];
+  readonly at?: number;
+  readonly structure?: boolean;
+  readonly report?: 'html' | 'text' | 'json';
+  readonly out?: string;
+}
+
+const lengths: Readonly<Record<DigestAlgorithm, number>> = { sha256: 64, sha384: 96, sha512: 128 };
+
+/** `SHA256:HEX` */
+function parseDigest(text: string, before: Digest[]): Digest[] {
+  const [name = '', hex = ''] = text.split(':');
+  const algorithm = (['sha256', 'sha384', 'sha512'] as const).find((one) => one === name.toLowerCase().replace('-', ''));
+  if (algorithm === undefined || hex.length !== lengths[algorithm] || !/^[0-9a-f]*$/i.test(hex))
+    throw new InvalidArgumentError('a digest is SHA256:HEX, SHA384:HEX or SHA512:HEX.');
+  return [...before, { algorithm, value: Buffer.from(hex, 'hex') }];
+}
+
+function parseTime(text: string): number {
+  const time = Date.parse(text);
+  if (Number.isNaN(time)) throw new InvalidArgumentError('a time is ISO 8601, such as 2026-11-22T12:00:00Z.');
+  return time;
+}
+
+function collect(text: string, before: string[]): string[] {
+  return [...before, resolve(text)];
+}
+
+/** `verify FILE...` */
+export function verifyCommand(program: Command, setExit: SetExit): void {
+  const command = program
+    .command('verify [files...]')
+    .description('signatures, certificates, timestamps, evidence records')
+    .option('--document <file>', 'the document of a detached signature (default: the name without .p7s)', collect, [])
+    .option('--evidence <file>', 'evidence record over the file', collect, [])
+    .option('--digest <alg:hex>', 'instead of a file: what the evidence record covers', parseDigest, [])
+    .option('--trust <pem>', 'trust anchors (default: those of the configuration)', collect, [])
+    .option('--crl <file>', 'CRL', collect, [])
+    .option('--ocsp <file>', 'OCSP response', collect, [])
+    .option('--at <time>', 'validation time (default: now)', parseTime)
+    .option('--structure', 'hashes, order and signatures only, without trust anchors')
+    .option('--report <form>', 'html, text or json instead of the summary')
+    .option('--out <file>', 'where the report goes (default: stdout)');
+  action<VerifyCommandOptions>(command, setExit, async (session, files, options) => {
+    if (files.length === 0 && options.digest.length === 0)
+      throw new SealError('SEAL-USAGE', 'nothing to verify', { hint: 'name a file, or a digest with --digest SHA256:HEX --evidence ER' });
+    const { terminal } = session;
+    const bar = progressBar(terminal);
+    const { at, structure, report, out } = options;
+    const { reports, rendered } = await verifyLocally(
+      options.trust.length > 0 ? undefined : session.configIfAny(),
+      {
+        files: files.map((file) => resolve(file)),
+        documents: options.document,
+        evidence: options.evidence,
+        digests: options.digest,
+        trust: options.trust,
+        crls: options.crl,
+        ocsps: options.ocsp,
+        structure: structure === true,
+        report: report ?? 'text',
+        ...(at === undefined ? {} : { at }),
+        ...(out === undefined ? {} : { out: resolve(out) }),
+      },
+      { progress: bar.update, signal: session.signal },
+    ).finally(() => {
+      bar.end();
+    });
+    terminal.result(reports);
+    if (out !== undefined) terminal.note(`report: ${resolve(out)}`);
+    if (out === undefined || report !== undefined) terminal.print(out === undefined ? rendered : '');
+    if (out !== undefined)
+      for (const one of reports)
+        terminal.print(
+          `${one.indication === 'TOTAL-PASSED' ? terminal.style('green', '✓') : terminal.style('red', '✗')} ${one.file}  ${one.indication}${one.subIndication === undefined ? '' : ` ${one.subIndication}`}`,
+        );
+    return exitOfVerdicts(reports.map((one) => one.indication));
+  });
+}
