@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { digestOf } from './digests.ts';
 import type { AnyDigest } from '../model/algorithms.ts';
-import type { ByteRange, ByteSource, OutputPart } from '../ports/bytes.ts';
+import type { ByteSource, OutputPart } from '../ports/bytes.ts';
 
 /** A source that can be walked through in pieces without a new buffer for each. */
 export interface ChunkedSource extends ByteSource {
@@ -17,20 +17,22 @@ export function bufferSource(bytes: Buffer): ChunkedSource {
     each(offset: number, length: number, call: (chunk: Buffer) => void): void {
       if (length > 0) call(bytes.subarray(offset, offset + length));
     },
-    digest(algorithm: AnyDigest, ranges?: readonly ByteRange[]): Buffer {
-      const parts = ranges?.map(({ offset, length }) => bytes.subarray(offset, offset + length));
-      return digestOf(algorithm, ...(parts ?? [bytes]));
+    digest(algorithm: AnyDigest, parts?: readonly OutputPart[]): Buffer {
+      const pieces = parts?.map((part) => (part instanceof Uint8Array ? part : bytes.subarray(part.offset, part.offset + part.length)));
+      return digestOf(algorithm, ...(pieces ?? [bytes]));
     },
   };
 }
 
-/** Digest over ranges of a source, in bounded memory. */
-export function digestRanges(source: ChunkedSource, algorithm: AnyDigest, ranges?: readonly ByteRange[]): Buffer {
+/** Digest over ranges of a source and bytes between them, in bounded memory. */
+export function digestRanges(source: ChunkedSource, algorithm: AnyDigest, parts?: readonly OutputPart[]): Buffer {
   const digest = createHash(algorithm);
-  for (const { offset, length } of ranges ?? [{ offset: 0, length: source.size }])
-    source.each(offset, length, (chunk) => {
-      digest.update(chunk);
-    });
+  for (const part of parts ?? [{ offset: 0, length: source.size }])
+    if (part instanceof Uint8Array) digest.update(part);
+    else
+      source.each(part.offset, part.length, (chunk) => {
+        digest.update(chunk);
+      });
   return digest.digest();
 }
 
@@ -40,8 +42,8 @@ export function withDigests(source: ByteSource, known: readonly (readonly [AnyDi
   return {
     size: source.size,
     read: (offset: number, length: number): Buffer => source.read(offset, length),
-    digest: (algorithm: AnyDigest, ranges?: readonly ByteRange[]): Buffer =>
-      (ranges === undefined ? digests.get(algorithm) : undefined) ?? source.digest(algorithm, ranges),
+    digest: (algorithm: AnyDigest, parts?: readonly OutputPart[]): Buffer =>
+      (parts === undefined ? digests.get(algorithm) : undefined) ?? source.digest(algorithm, parts),
   };
 }
 
@@ -69,7 +71,7 @@ export function partsSource(parts: readonly OutputPart[], input: ChunkedSource):
         else input.each(part.offset + from, to - from, call);
       }
     },
-    digest: (algorithm: AnyDigest, ranges?: readonly ByteRange[]): Buffer => digestRanges(source, algorithm, ranges),
+    digest: (algorithm: AnyDigest, parts?: readonly OutputPart[]): Buffer => digestRanges(source, algorithm, parts),
   };
   return source;
 }
