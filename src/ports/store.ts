@@ -143,8 +143,17 @@ export interface ArchiveStore {
   addToken(token: TreeToken, at: number): Promise<void>;
   /** Puts fresher revocation data into a token that is not frozen. */
   replaceToken(token: TreeToken): Promise<void>;
-  trees(query: { readonly states?: readonly Tree['state'][]; readonly id?: string; readonly limit?: number }): Promise<Tree[]>;
+  /** In order of `seq`, or the newest first; `afterSeq` (exclusive) pages in ascending order. */
+  trees(query: {
+    readonly states?: readonly Tree['state'][];
+    readonly id?: string;
+    readonly limit?: number;
+    readonly newestFirst?: boolean;
+    readonly afterSeq?: number;
+  }): Promise<Tree[]>;
   tokens(tree: string): Promise<TreeToken[]>;
+  /** Tokens that still wait for revocation data later than their genTime, oldest first. */
+  unfrozenTokens(): Promise<TreeToken[]>;
   /** Leaf hashes of a tree, concatenated in index order (digest length each): all of them, or `count` from `first` on. */
   leafHashes(tree: string, first?: number, count?: number): Promise<Buffer>;
   leaf(tree: string, index: number): Promise<Leaf | undefined>;
