@@ -1,0 +1,37 @@
+import { closeSync, openSync } from 'node:fs';
+import Database from 'better-sqlite3';
+
+/** The open connection and the caller's time: what every part of the store works with. */
+export interface Connection {
+  readonly db: Database.Database;
+  /** UTC ms, as the caller's clock showed it when it called. */
+  readonly now: () => number;
+}
+
+/** ms that a statement waits for another connection's lock. */
+const busyTimeout = 10_000;
+
+/**
+ * Opens the file and sets what the store relies on: WAL (readers beside the writer), synchronous=FULL (a commit survives a power cut),
+ * foreign keys. A reader changes nothing, not even the journal mode.
+ */
+export function openDatabase(file: string, readOnly: boolean): Database.Database {
+  // The files beside it (-wal, -shm) get the mode of this one: names of documents are nobody else's business.
+  if (!readOnly) closeSync(openSync(file, 'a', 0o600));
+  const db = new Database(file, { readonly: readOnly, fileMustExist: readOnly, timeout: busyTimeout });
+  try {
+    if (!readOnly) {
+      db.pragma('journal_mode = WAL');
+      db.pragma('synchronous = FULL');
+      db.pragma('wal_autocheckpoint = 4000');
+      db.pragma('journal_size_limit = 67108864');
+    }
+    db.pragma('foreign_keys = ON');
+    db.pragma('cache_size = -65536');
+    db.pragma('temp_store = MEMORY');
+    return db;
+  } catch (thrown) {
+    db.close();
+    throw thrown;
+  }
+}

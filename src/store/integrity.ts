@@ -1,0 +1,51 @@
+import { auditFault } from '../formats/audit.ts';
+import { digestSizes } from '../formats/ers-hash.ts';
+import { tileSize } from './leaf-tiles.ts';
+import type { Connection } from './database.ts';
+import type { Methods } from './methods.ts';
+import type { AuditRow } from '../model/archive.ts';
+import type { DigestAlgorithm } from '../model/algorithms.ts';
+
+interface TreeSum {
+  readonly id: string;
+  readonly digest: DigestAlgorithm;
+  readonly leaves: number;
+  readonly rows: number;
+  readonly bytes: number;
+}
+
+/** Reads everything back. */
+export function integrity({ db }: Connection, auditRows: Methods['auditRows']): Pick<Methods, 'integrity'> {
+  const trees = db.prepare<[], TreeSum>(`SELECT t.id, t.digest, t.leaves,
+      (SELECT count(*) FROM leaves AS l WHERE l.id >= t.first_leaf AND l.id < t.first_leaf + t.leaves) AS rows,
+      (SELECT coalesce(sum(length(hashes)), 0) FROM leaf_tiles
+       WHERE n >= t.first_leaf / ${tileSize} AND n < (t.first_leaf + t.leaves + ${tileSize - 1}) / ${tileSize}) AS bytes
+    FROM trees AS t ORDER BY t.seq`);
+
+  const pages = (): string[] =>
+    (db.pragma('integrity_check') as { integrity_check: string }[]).map((row) => row.integrity_check).filter((line) => line !== 'ok');
+
+  const foreignKeys = (): string[] =>
+    (db.pragma('foreign_key_check') as { table: string; rowid: number; parent: string }[]).map(
+      ({ table, rowid, parent }) => `row ${rowid} of ${table} refers to a missing row of ${parent}`,
+    );
+
+  const audit = (): string[] => {
+    let previous: AuditRow | undefined;
+    for (;;) {
+      const rows = auditRows(previous?.seq ?? 0, 10_000);
+      if (rows.length === 0) return [];
+      const fault = auditFault(rows, previous);
+      if (fault !== undefined) return [fault];
+      previous = rows.at(-1);
+    }
+  };
+
+  const leaves = (): string[] =>
+    trees
+      .all()
+      .filter(({ digest, leaves: count, rows, bytes }) => rows !== count || bytes !== count * digestSizes[digest])
+      .map(({ id, leaves: count, rows, bytes }) => `tree ${id} has ${count} leaves, but ${rows} rows and ${bytes} bytes of hashes`);
+
+  return { integrity: () => [...pages(), ...foreignKeys(), ...audit(), ...leaves()] };
+}

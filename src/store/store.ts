@@ -1,0 +1,52 @@
+import { appending } from './appending.ts';
+import { auditLog } from './audit.ts';
+import { batchRows } from './batches.ts';
+import { blobRows, blobWriter } from './blobs.ts';
+import { dayRows } from './days.ts';
+import { documentReader, documentRows } from './documents.ts';
+import { integrity } from './integrity.ts';
+import { intents } from './intents.ts';
+import { keyNumbers } from './key-names.ts';
+import { leafLookup } from './leaf-lookup.ts';
+import { leafReferences } from './leaf-references.ts';
+import { leafTiles } from './leaf-tiles.ts';
+import { leafReader } from './leaves.ts';
+import { earlierSignatures } from './reuse.ts';
+import { signatureRows } from './signatures.ts';
+import { spooling } from './spooling.ts';
+import { tokenRows } from './tokens.ts';
+import { totals } from './totals.ts';
+import { treeRows } from './trees.ts';
+import { verification } from './verification.ts';
+import type { Connection } from './database.ts';
+import type { Methods } from './methods.ts';
+
+/** All methods of the store over one connection, synchronous, each to be run in a transaction. */
+export function storeMethods(connection: Connection): Methods {
+  const log = auditLog(connection);
+  const batches = batchRows(connection, log.audit);
+  const numberOfKey = keyNumbers(connection);
+  const documents = documentRows(connection);
+  const signatures = signatureRows(connection, numberOfKey);
+  const trees = treeRows(connection);
+  const tiles = leafTiles(connection);
+  const lookup = leafLookup(connection);
+  const referencesOf = leafReferences(connection);
+  const writeBlobs = blobWriter(connection);
+  return {
+    ...log,
+    ...batches.methods,
+    ...documentReader(connection, batches, referencesOf),
+    ...spooling(connection, batches, signatures, earlierSignatures(connection)),
+    ...intents(connection, documents, signatures, numberOfKey, log.audit),
+    ...verification(connection, documents, signatures),
+    ...trees.methods,
+    ...appending(connection, { batches, trees, tiles, lookup, writeBlobs }),
+    ...leafReader(connection, { trees, tiles, lookup, referencesOf }),
+    ...tokenRows(connection, trees),
+    ...blobRows(connection, batches, writeBlobs),
+    ...dayRows(connection),
+    ...totals(connection),
+    ...integrity(connection, log.auditRows),
+  };
+}
