@@ -61,6 +61,15 @@ export interface VerifyJob {
   readonly fileDigests?: readonly DigestAlgorithm[];
 }
 
+export interface Verified {
+  readonly report: FileReport;
+  /**
+   * Certificates (DER) whose revocation status stayed open for want of data, each with its issuer (DER): signers, timestamp authorities,
+   * their CAs. The caller asks its RevocationSource for them and verifies once more: a worker has no network.
+   */
+  readonly wanted: readonly { readonly certificate: Buffer; readonly issuer: Buffer }[];
+}
+
 /**
  * Work on the bytes of documents, in worker threads that are killed when one takes too long: documents are hostile.
  * A failing document is an outcome, never a rejection; order of the answers is that of the jobs.
@@ -68,6 +77,6 @@ export interface VerifyJob {
 export interface DocumentWork {
   prepare(jobs: readonly PrepareJob[]): Promise<Outcome<Prepared>[]>;
   finish(jobs: readonly FinishJob[]): Promise<Outcome<Finished>[]>;
-  verify(jobs: readonly VerifyJob[], options: VerifyOptions): Promise<Outcome<FileReport>[]>;
+  verify(jobs: readonly VerifyJob[], options: VerifyOptions): Promise<Outcome<Verified>[]>;
   close(): Promise<void>;
 }
