@@ -2,6 +2,7 @@ import { addDays, instantOf, localDate, type LocalDate } from './local-time.ts';
 import type { ArchiveConfig } from '../model/config.ts';
 import type { Tree } from '../model/archive.ts';
 
+export type ScheduleSettings = Pick<ArchiveConfig, 'timezone' | 'closeAt' | 'closing' | 'digest'>;
 type Calendar = Pick<ArchiveConfig, 'timezone' | 'closeAt'>;
 
 /** What the database knows; what is due is computed from it each minute, so a timer that never fired costs nothing. */
@@ -12,10 +13,10 @@ export interface ScheduleState {
   readonly began: number;
   /** Local date recorded last. */
   readonly lastDay?: LocalDate;
-  readonly open?: Pick<Tree, 'openedAt' | 'leaves'>;
+  readonly open?: Pick<Tree, 'openedAt' | 'leaves' | 'digest'>;
 }
 
-export type SealReason = 'daily' | 'batch' | 'every' | 'leaves' | 'clock-went-back';
+export type SealReason = 'daily' | 'batch' | 'every' | 'leaves' | 'digest-changed' | 'clock-went-back';
 
 export interface Due {
   /** Why the open tree must be sealed now. */
@@ -32,7 +33,7 @@ const clockTolerance = 60 * 60_000;
 const maxDays = 400;
 
 /** What is due now. Pure: the same state gives the same answer, however often and however late it is asked. */
-export function whatIsDue(archive: Pick<ArchiveConfig, 'timezone' | 'closeAt' | 'closing'>, state: ScheduleState): Due {
+export function whatIsDue(archive: ScheduleSettings, state: ScheduleState): Due {
   const seal = sealReason(archive, state);
   return {
     ...(seal === undefined ? {} : { seal }),
@@ -41,13 +42,11 @@ export function whatIsDue(archive: Pick<ArchiveConfig, 'timezone' | 'closeAt' | 
   };
 }
 
-function sealReason(
-  archive: Pick<ArchiveConfig, 'timezone' | 'closeAt' | 'closing'>,
-  { now, open }: ScheduleState,
-): SealReason | undefined {
+function sealReason(archive: ScheduleSettings, { now, open }: ScheduleState): SealReason | undefined {
   if (open === undefined || open.leaves === 0) return undefined;
   if (open.openedAt > now + clockTolerance) return 'clock-went-back';
   const { closing } = archive;
+  if (open.digest !== archive.digest) return 'digest-changed';
   if (closing.kind === 'batch') return 'batch';
   if (closing.kind === 'leaves' && open.leaves >= closing.count) return 'leaves';
   if (closing.kind === 'every' && now - open.openedAt >= closing.ms) return 'every';

@@ -2,17 +2,18 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { addDays, instantOf, localDate } from '../../src/archive/local-time.ts';
-import { closingOf, dayAt, whatIsDue, type ScheduleState } from '../../src/archive/schedule.ts';
-import type { ArchiveConfig, ClosingRule } from '../../src/model/config.ts';
+import { closingOf, dayAt, whatIsDue, type ScheduleSettings, type ScheduleState } from '../../src/archive/schedule.ts';
+import type { ClosingRule } from '../../src/model/config.ts';
 
-type Calendar = Pick<ArchiveConfig, 'timezone' | 'closeAt' | 'closing'>;
 const utc = (text: string): number => Date.parse(text);
 const iso = (instant: number): string => new Date(instant).toISOString();
-const calendar = (timezone: string, closeAt: string, closing: ClosingRule = { kind: 'daily' }): Calendar => ({
+const calendar = (timezone: string, closeAt: string, closing: ClosingRule = { kind: 'daily' }): ScheduleSettings => ({
   timezone,
   closeAt,
   closing,
+  digest: 'sha256',
 });
+const tree = (openedAt: number, leaves: number, digest: 'sha256' | 'sha512' = 'sha256') => ({ openedAt, leaves, digest });
 const berlin = calendar('Europe/Berlin', '18:00');
 
 void test('a local time is an instant: skipped hours end at the first instant after them, repeated ones are taken once', () => {
@@ -48,7 +49,7 @@ void test('a day ends at closeAt of its date, and 00:00 is the midnight at its e
 });
 
 void test('the tree of a day is due from the closing on, and not before', () => {
-  const open = { openedAt: utc('2026-11-22T08:00:00Z'), leaves: 5 };
+  const open = tree(utc('2026-11-22T08:00:00Z'), 5);
   const at = (now: string): ScheduleState => ({ now: utc(now), began: 0, lastDay: '2026-11-21', open });
   assert.deepEqual(whatIsDue(berlin, at('2026-11-22T16:59:59Z')), { days: [], nextClosing: utc('2026-11-22T17:00:00Z') });
   assert.deepEqual(whatIsDue(berlin, at('2026-11-22T17:00:00Z')), {
@@ -64,13 +65,13 @@ void test('days without documents are recorded and seal nothing', () => {
   const state = { now: utc('2026-11-22T18:00:00Z'), began: utc('2026-11-20T12:00:00Z') };
   assert.deepEqual(whatIsDue(berlin, state).days, ['2026-11-20', '2026-11-21', '2026-11-22']);
   assert.equal(whatIsDue(berlin, state).seal, undefined);
-  assert.equal(whatIsDue(berlin, { ...state, open: { openedAt: utc('2026-11-20T12:00:00Z'), leaves: 0 } }).seal, undefined);
+  assert.equal(whatIsDue(berlin, { ...state, open: tree(utc('2026-11-20T12:00:00Z'), 0) }).seal, undefined);
 });
 
 void test('trees close after a batch, a time or a number of leaves when the rule says so, and daily all the same', () => {
   const seal = (closing: ClosingRule, leaves: number, minutes: number): unknown => {
     const openedAt = utc('2026-11-22T08:00:00Z');
-    const state = { now: openedAt + minutes * 60_000, began: 0, lastDay: '2026-11-21', open: { openedAt, leaves } };
+    const state = { now: openedAt + minutes * 60_000, began: 0, lastDay: '2026-11-21', open: tree(openedAt, leaves) };
     return whatIsDue({ ...berlin, closing }, state).seal;
   };
   assert.equal(seal({ kind: 'batch' }, 1, 0), 'batch');
@@ -85,8 +86,13 @@ void test('trees close after a batch, a time or a number of leaves when the rule
 void test('a clock that goes back repeats no day and leaves no tree open for ever', () => {
   const state = { now: utc('2026-11-20T12:00:00Z'), began: 0, lastDay: '2026-11-22' };
   assert.deepEqual(whatIsDue(berlin, state).days, []);
-  const open = { openedAt: utc('2026-11-22T18:00:00Z'), leaves: 3 };
+  const open = tree(utc('2026-11-22T18:00:00Z'), 3);
   assert.equal(whatIsDue(berlin, { ...state, open }).seal, 'clock-went-back');
+});
+
+void test('an open tree of a digest that is no longer configured is closed, so that the next one can be opened', () => {
+  const now = utc('2026-11-22T08:00:00Z');
+  assert.equal(whatIsDue(berlin, { now, began: 0, lastDay: '2026-11-21', open: tree(now, 1, 'sha512') }).seal, 'digest-changed');
 });
 
 void test('a clock far in the future records a bounded number of days at once', () => {

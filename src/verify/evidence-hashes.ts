@@ -1,0 +1,66 @@
+import { encodeArchiveTimeStampSequence } from '../formats/ers-write.ts';
+import { toDer } from '../formats/der-canonical.ts';
+import { digestLengths, digestOf } from '../formats/digests.ts';
+import { hashList, reduceTree } from '../formats/ers-hash.ts';
+import type { ArchiveTimeStamp, ArchiveTimeStampChain } from '../formats/ers.ts';
+import type { AnyDigest } from '../model/algorithms.ts';
+
+/** An archived object: bytes that can be hashed, or digests that are known. */
+export interface EvidenceObject {
+  /** In reports. */
+  readonly name: string;
+  /** Undefined when the bytes are not at hand and this digest of them is not known. */
+  digest(algorithm: AnyDigest): Buffer | undefined;
+}
+
+/** How a hash was found in a record's first list. */
+export type RehashOrder = 'unsorted' | 'sorted';
+
+/** What one object's hash may look like in the first timestamp of a chain. */
+export interface ExpectedHash {
+  readonly hash: Buffer;
+  /** Only behind a hash-tree renewal. */
+  readonly order?: RehashOrder;
+}
+
+/**
+ * Hashes that may stand for an object in the first timestamp of a chain. In the first chain H(d); behind a hash-tree renewal
+ * H(H(d) ‖ ha), ha being H over the sequence of all earlier chains (RFC 4998 §5.3; evidence-records 10), or both sorted (erratum 7411;
+ * evidence-records 11). The sequence counts as it came and in DER (evidence-records 14).
+ */
+export function expectedHashes(objectHash: Buffer, digest: AnyDigest, earlier: readonly ArchiveTimeStampChain[]): ExpectedHash[] {
+  if (earlier.length === 0) return [{ hash: objectHash }];
+  return sequenceHashes(earlier, digest).flatMap((sequenceHash) => [
+    { hash: digestOf(digest, objectHash, sequenceHash), order: 'unsorted' as const },
+    { hash: hashList([objectHash, sequenceHash], digest), order: 'sorted' as const },
+  ]);
+}
+
+/** ha of the earlier chains: over the bytes as they came, and over their DER where that differs. */
+function sequenceHashes(earlier: readonly ArchiveTimeStampChain[], digest: AnyDigest): Buffer[] {
+  const sequence = encodeArchiveTimeStampSequence(earlier.map(({ raw }) => raw));
+  return encodings(sequence).map((bytes) => digestOf(digest, bytes));
+}
+
+/** Hashes of a token, as it came and in DER: what the next timestamp of its chain covers (RFC 4998 §5.2; evidence-records 7, 14). */
+export function tokenHashes(timeStamp: Buffer, digest: AnyDigest): Buffer[] {
+  return encodings(timeStamp).map((bytes) => digestOf(digest, bytes));
+}
+
+function encodings(bytes: Buffer): Buffer[] {
+  const der = toDer(bytes);
+  return der.equals(bytes) ? [bytes] : [bytes, der];
+}
+
+/** The hashes of list 0; without a tree the imprint itself is the one hash (RFC 4998 §4.3; evidence-records 5). */
+export function firstList(timestamp: ArchiveTimeStamp, imprint: Buffer): readonly Buffer[] {
+  return timestamp.reducedHashtree?.[0] ?? [imprint];
+}
+
+/** Whether the reduced hash tree, made of hashes of that digest only, leads to the imprint (RFC 4998 §4.3). */
+export function leadsTo(timestamp: ArchiveTimeStamp, digest: AnyDigest, imprint: Buffer): boolean {
+  const { reducedHashtree } = timestamp;
+  if (reducedHashtree === undefined) return true;
+  if (reducedHashtree.some((list) => list.some((hash) => hash.length !== digestLengths[digest]))) return false;
+  return reduceTree(reducedHashtree, digest).equals(imprint);
+}
