@@ -220,23 +220,42 @@ export function readTime(element: Element): number {
 
 // --- writing ---------------------------------------------------------------------------------------------------------------------
 
-function header(tag: number, length: number): Buffer {
-  if (length < 0x80) return Buffer.from([tag, length]);
-  const octets: number[] = [];
-  for (let rest = length; rest > 0; rest = Math.floor(rest / 256)) octets.unshift(rest % 256);
-  return Buffer.from([tag, 0x80 | octets.length, ...octets]);
+/** Octets that identifier and length of an element take. */
+function headerLength(length: number): number {
+  let octets = 2;
+  if (length >= 0x80) for (let rest = length; rest > 0; rest = Math.floor(rest / 256)) octets++;
+  return octets;
+}
+
+function writeHeader(target: Buffer, tag: number, length: number, octets: number): void {
+  target[0] = tag;
+  if (octets === 2) target[1] = length;
+  else {
+    target[1] = 0x80 | (octets - 2);
+    target.writeUIntBE(length, 2, octets - 2);
+  }
 }
 
 /** Identifier and length octets for content that is written elsewhere (streamed). */
 export function encodeHeader(tag: number, length: number): Buffer {
-  return header(tag, length);
+  const octets = headerLength(length);
+  const header = Buffer.allocUnsafe(octets);
+  writeHeader(header, tag, length, octets);
+  return header;
 }
 
 /** One DER element. */
 export function encode(tag: number, ...content: readonly Uint8Array[]): Buffer {
   let length = 0;
   for (const part of content) length += part.length;
-  return Buffer.concat([header(tag, length), ...content]);
+  let at = headerLength(length);
+  const element = Buffer.allocUnsafe(at + length);
+  writeHeader(element, tag, length, at);
+  for (const part of content) {
+    element.set(part, at);
+    at += part.length;
+  }
+  return element;
 }
 
 export function sequence(...content: readonly Uint8Array[]): Buffer {

@@ -25,10 +25,16 @@ export const anyDigests = Object.keys(digestLengths) as readonly AnyDigest[];
 
 const byOid = new Map<string, AnyDigest>(anyDigests.map((digest) => [oids[digest], digest]));
 
+/** Up to here copying the parts together costs less than a hash object. */
+const copied = 16_384;
+
 /** Digest of the bytes given, in their order. */
 export function digestOf(algorithm: AnyDigest, ...parts: readonly Uint8Array[]): Buffer {
   const [only] = parts;
   if (parts.length === 1 && only) return hash(algorithm, only, 'buffer');
+  let length = 0;
+  for (const part of parts) length += part.length;
+  if (length <= copied) return hash(algorithm, Buffer.concat(parts, length), 'buffer');
   const hashing = createHash(algorithm);
   for (const part of parts) hashing.update(part);
   return hashing.digest();
