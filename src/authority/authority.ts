@@ -1,4 +1,5 @@
 import { createPrivateKey, createPublicKey } from 'node:crypto';
+import { resolve } from 'node:path';
 import { SealError } from '../errors.ts';
 import { readPem } from '../formats/pem.ts';
 import { parseCertificate } from '../formats/x509.ts';
@@ -28,6 +29,11 @@ export const evaluationPolicy = '2.999.3161.1';
 export const registryFile = (dir: string) => `${dir}/authority.json`;
 export const keyFile = (dir: string, name: string) => `${dir}/${name}.key`;
 export const certificateFile = (dir: string, name: string) => `${dir}/${name}.pem`;
+
+/** Where `CrlPublisher` puts the CRLs of this authority: named in the registry relative to its directory, so that both can be moved. */
+export function crlDirectory({ dir, registry }: Pick<EvaluationAuthority, 'dir' | 'registry'>): string {
+  return resolve(dir, registry.crlDirectory);
+}
 
 /** Addresses that an issuer writes into certificates; must agree with the routes of http.ts. */
 export function issuerAddresses(issuer: IssuerName, baseUrl: string): IssuerAddresses {

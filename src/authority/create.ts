@@ -1,4 +1,5 @@
 import { createPublicKey } from 'node:crypto';
+import { relative } from 'node:path';
 import { writePem } from '../formats/pem.ts';
 import { certificateFile, evaluationName, issuerAddresses, keyFile, readIdentity, readKey, registryFile } from './authority.ts';
 import { createRoot } from './ca.ts';
@@ -16,6 +17,8 @@ export interface NewAuthority {
   readonly dir: string;
   /** Where it will be served, such as http://127.0.0.1:3180: stands in every certificate. */
   readonly baseUrl: string;
+  /** For evaluation-root.crl and evaluation-issuing.crl. */
+  readonly crlDir: string;
 }
 
 export interface CreatedAuthority {
@@ -56,11 +59,12 @@ export async function createAuthority(fx: Pick<Effects, 'clock' | 'files' | 'ran
   return new Creation(fx, wanted, await ensureRegistry(fx, wanted)).run();
 }
 
-async function ensureRegistry(fx: Pick<Effects, 'files' | 'random'>, { dir, baseUrl }: NewAuthority): Promise<Registry> {
+async function ensureRegistry(fx: Pick<Effects, 'files' | 'random'>, { dir, baseUrl, crlDir }: NewAuthority): Promise<Registry> {
   const path = registryFile(dir);
-  return (
-    (await Registry.open(fx, path)) ?? (await Registry.create(fx, path, { installation: fx.random.bytes(4).toString('hex'), baseUrl }))
-  );
+  const known = await Registry.open(fx, path);
+  if (known) return known;
+  const installation = fx.random.bytes(4).toString('hex');
+  return Registry.create(fx, path, { installation, baseUrl, crlDirectory: relative(dir, crlDir) });
 }
 
 class Creation {

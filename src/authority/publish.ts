@@ -1,4 +1,5 @@
 import { parseCrl } from '../formats/crl.ts';
+import { crlDirectory } from './authority.ts';
 import { crlDue, encodeCrl } from './crl.ts';
 import type { Effects } from '../ports/effects.ts';
 import type { Timer } from '../ports/clock.ts';
@@ -7,8 +8,6 @@ import type { CrlPeriod } from './crl.ts';
 import type { IssuerName } from './registry.ts';
 
 export interface CrlSettings {
-  /** Directory for evaluation-root.crl and evaluation-issuing.crl (DER); made when it is missing. */
-  readonly dir: string;
   /** ms between two CRLs of an issuer. */
   readonly interval: number;
   /** ms from thisUpdate to nextUpdate. */
@@ -26,20 +25,22 @@ interface Published {
   readonly der: Buffer;
   readonly period: CrlPeriod;
   readonly number: bigint;
+  /** Certificates on it. */
+  readonly entries: number;
 }
 
-/** Keeps the CRLs of both CAs fresh, on disk and in memory. */
+/** Keeps the CRLs of both CAs fresh: evaluation-root.crl and evaluation-issuing.crl (DER) on disk, the same in memory. */
 export class CrlPublisher {
   readonly #fx: Pick<Effects, 'clock' | 'files' | 'log'>;
-  readonly #authority: Pick<EvaluationAuthority, IssuerName | 'registry'>;
+  readonly #authority: Pick<EvaluationAuthority, IssuerName | 'dir' | 'registry'>;
   readonly #settings: CrlSettings;
   readonly #current = new Map<string, Published>();
   #timer: Timer | undefined;
 
   constructor(
     fx: Pick<Effects, 'clock' | 'files' | 'log'>,
-    authority: Pick<EvaluationAuthority, IssuerName | 'registry'>,
-    settings: CrlSettings,
+    authority: Pick<EvaluationAuthority, IssuerName | 'dir' | 'registry'>,
+    settings: CrlSettings = usualCrls,
   ) {
     this.#fx = fx;
     this.#authority = authority;
@@ -51,29 +52,32 @@ export class CrlPublisher {
     return this.#current.get(issuer)?.der;
   }
 
+  /** File of an issuer's CRL. */
   path(issuer: IssuerName): string {
-    return `${this.#settings.dir}/evaluation-${issuer}.crl`;
+    return `${crlDirectory(this.#authority)}/evaluation-${issuer}.crl`;
   }
 
   /**
-   * Makes the CRLs that are due and writes them; a sound one on disk is kept until then.
-   * @param always makes both, for a revocation that should be known at once
+   * Makes the CRLs that are due, or lack a revocation, and writes them; a sound one on disk is kept.
    * @returns paths that were written
    */
-  async refresh(always = false): Promise<string[]> {
+  async refresh(): Promise<string[]> {
+    await this.#authority.registry.refresh();
     const written: string[] = [];
     for (const issuer of issuers) {
       const known = this.#current.get(issuer) ?? (await this.#read(issuer));
-      if (!always && known !== undefined && !crlDue(known.period, this.#fx.clock.now(), this.#settings.interval)) {
-        this.#current.set(issuer, known);
-        continue;
-      }
-      written.push(await this.#publish(issuer, known?.number ?? 0n));
+      if (known !== undefined && this.#isSound(known, issuer)) this.#current.set(issuer, known);
+      else written.push(await this.#publish(issuer, known?.number ?? 0n));
     }
     return written;
   }
 
-  /** Looks each minute whether a CRL is due; a failure is logged and tried again. */
+  #isSound({ period, entries }: Published, issuer: IssuerName): boolean {
+    const complete = entries === this.#authority.registry.revoked(issuer).length;
+    return complete && !crlDue(period, this.#fx.clock.now(), this.#settings.interval);
+  }
+
+  /** Looks each minute whether there is something to publish; a failure is logged and tried again. */
   start(): void {
     this.#timer ??= this.#fx.clock.every(60_000, async () => {
       try {
@@ -94,8 +98,9 @@ export class CrlPublisher {
     if ((await this.#fx.files.stat(path)) === undefined) return undefined;
     try {
       const der = await this.#fx.files.read(path, maxBytes);
-      const { thisUpdate, nextUpdate = thisUpdate, cRLNumber: number = 0n } = parseCrl(der);
-      return { der, period: { thisUpdate, nextUpdate }, number };
+      const crl = parseCrl(der);
+      const { thisUpdate, nextUpdate = thisUpdate, cRLNumber: number = 0n } = crl;
+      return { der, period: { thisUpdate, nextUpdate }, number, entries: crl.count() };
     } catch (error) {
       this.#fx.log.warn({ err: error, path }, 'a damaged CRL is made anew');
       return undefined;
@@ -109,9 +114,9 @@ export class CrlPublisher {
     const period = { thisUpdate: Math.floor(now / 1000) * 1000, nextUpdate: now + this.#settings.validity };
     const revoked = this.#authority.registry.revoked(issuer);
     const der = encodeCrl({ number, ...period, revoked }, this.#authority[issuer]);
-    await this.#fx.files.makeDirectory(this.#settings.dir);
+    await this.#fx.files.makeDirectory(crlDirectory(this.#authority));
     await this.#fx.files.writeDurable(this.path(issuer), der);
-    this.#current.set(issuer, { der, period, number });
+    this.#current.set(issuer, { der, period, number, entries: revoked.length });
     return this.path(issuer);
   }
 }

@@ -26,6 +26,8 @@ const registrySchema = z.strictObject({
   installation: hex,
   /** Base of the addresses in all certificates. */
   baseUrl: z.url(),
+  /** For the CRLs, relative to the directory of this file. */
+  crlDirectory: z.string(),
   certificates: z.array(entrySchema),
 });
 
@@ -39,29 +41,51 @@ export class Registry {
   readonly #fx: Pick<Effects, 'files'>;
   readonly #path: string;
   #content: RegistryContent;
-  readonly #bySerial = new Map<string, RegistryEntry>();
+  #bySerial = new Map<string, RegistryEntry>();
+  /** Tells whether the file was changed by somebody else. */
+  #stamp = '';
 
   private constructor(fx: Pick<Effects, 'files'>, path: string, content: RegistryContent) {
     this.#fx = fx;
     this.#path = path;
     this.#content = content;
-    for (const entry of content.certificates) this.#bySerial.set(entry.serialNumber, entry);
+    this.#use(content);
+  }
+
+  #use(content: RegistryContent): void {
+    this.#content = content;
+    this.#bySerial = new Map(content.certificates.map((entry) => [entry.serialNumber, entry]));
   }
 
   /** The registry at `path`, or undefined when there is none. @throws SealError SEAL-CONFIG-INVALID when it cannot be read */
   static async open(fx: Pick<Effects, 'files'>, path: string): Promise<Registry | undefined> {
-    if ((await fx.files.stat(path)) === undefined) return undefined;
-    const bytes = await fx.files.read(path, maxBytes);
-    return new Registry(fx, path, parseRegistry(path, bytes));
+    const stamp = await stampOf(fx, path);
+    if (stamp === undefined) return undefined;
+    const registry = new Registry(fx, path, parseRegistry(path, await fx.files.read(path, maxBytes)));
+    registry.#stamp = stamp;
+    return registry;
+  }
+
+  /**
+   * Reads the file again when it was changed: another process issued a certificate, or an operator wrote a revocation into it.
+   * @returns whether it had changed
+   * @throws SealError SEAL-CONFIG-INVALID; then the last good content stays
+   */
+  async refresh(): Promise<boolean> {
+    const stamp = await stampOf(this.#fx, this.#path);
+    if (stamp === undefined || stamp === this.#stamp) return false;
+    this.#use(parseRegistry(this.#path, await this.#fx.files.read(this.#path, maxBytes)));
+    this.#stamp = stamp;
+    return true;
   }
 
   /** Writes a new, empty registry. */
   static async create(
     fx: Pick<Effects, 'files'>,
     path: string,
-    head: Pick<RegistryContent, 'installation' | 'baseUrl'>,
+    head: Omit<RegistryContent, 'version' | 'certificates'>,
   ): Promise<Registry> {
-    const registry = new Registry(fx, path, { version: 1, installation: head.installation, baseUrl: head.baseUrl, certificates: [] });
+    const registry = new Registry(fx, path, { version: 1, ...head, certificates: [] });
     await registry.#save(registry.#content);
     return registry;
   }
@@ -74,12 +98,17 @@ export class Registry {
     return this.#content.baseUrl;
   }
 
+  get crlDirectory(): string {
+    return this.#content.crlDirectory;
+  }
+
   get certificates(): readonly RegistryEntry[] {
     return this.#content.certificates;
   }
 
   /** Durable when it resolves: call it before the certificate leaves the house. */
   async add(entry: RegistryEntry): Promise<void> {
+    await this.refresh();
     await this.#save({ ...this.#content, certificates: [...this.#content.certificates, entry] });
   }
 
@@ -88,6 +117,7 @@ export class Registry {
    * @throws SealError SEAL-INPUT-INVALID for a serial number that was not issued here
    */
   async revoke(serialNumber: Buffer, time: number, reason?: RevocationReason): Promise<void> {
+    await this.refresh();
     const serial = serialNumber.toString('hex');
     if (!this.#bySerial.has(serial)) {
       throw new SealError('SEAL-INPUT-INVALID', 'the evaluation authority did not issue this certificate', {
@@ -122,9 +152,14 @@ export class Registry {
 
   async #save(content: RegistryContent): Promise<void> {
     await this.#fx.files.writeDurable(this.#path, Buffer.from(`${JSON.stringify(content, undefined, 2)}\n`), 0o600);
-    this.#content = content;
-    for (const entry of content.certificates) this.#bySerial.set(entry.serialNumber, entry);
+    this.#use(content);
+    this.#stamp = (await stampOf(this.#fx, this.#path)) ?? '';
   }
+}
+
+async function stampOf(fx: Pick<Effects, 'files'>, path: string): Promise<string | undefined> {
+  const info = await fx.files.stat(path);
+  return info && `${info.inode} ${info.ctimeNs} ${info.size}`;
 }
 
 function parseRegistry(path: string, bytes: Buffer): RegistryContent {

@@ -17,14 +17,19 @@ export function authorityService(
   crl: AuthorityService['crl'],
 ): AuthorityService {
   const { root, issuing, tsa, ocsp, registry } = authority;
+  const answer = ocspResponder(fx, {
+    identity: ocsp,
+    issuer: issuing.certificate,
+    validity: ocspValidity,
+    status: (serialNumber) => registry.status('issuing', serialNumber),
+  });
   return {
     timestamp: timestampResponder(fx, { identity: tsa, chain: [issuing.certificate], policy: evaluationPolicy, accuracy }),
-    ocsp: ocspResponder(fx, {
-      identity: ocsp,
-      issuer: issuing.certificate,
-      validity: ocspValidity,
-      status: (serialNumber) => registry.status('issuing', serialNumber),
-    }),
+    async ocsp(request) {
+      // A certificate may have been issued or revoked a moment ago. When the file is damaged CrlPublisher says so; the last good one answers.
+      await registry.refresh().catch(() => false);
+      return answer(request);
+    },
     crl,
     certificate: (name) => (name === 'root' ? root.certificate : name === 'issuing' ? issuing.certificate : undefined),
   };

@@ -6,7 +6,8 @@ import { Certificate } from 'pkijs';
 import { parseCertificate } from '../../src/formats/x509.ts';
 import { testAuthority } from '../support/authority.ts';
 import { needs } from '../support/tools.ts';
-import { inDirectory, openssl } from './openssl.ts';
+import { openssl } from './openssl.ts';
+import { temporaryDirectory } from '../support/files.ts';
 import type { KeyKind } from '../../src/authority/signing.ts';
 
 const kinds: readonly KeyKind[] = [
@@ -23,17 +24,16 @@ const kinds: readonly KeyKind[] = [
 const verify = ['verify', '-x509_strict', '-CAfile', 'trust.pem', '-untrusted', 'issuing.pem', '-crl_check_all', '-CRLfile', 'crls.pem'];
 
 describe('certificates of the evaluation CA', () => {
-  test('for every kind of key are accepted by openssl, strictly and with revocation', needs('openssl'), () =>
-    inDirectory(async (directory) => {
-      const authority = testAuthority();
-      const files = kinds.map((kind) => ({ file: `${kind}.pem`, pem: authority.issue({ keyType: kind }).pem }));
-      for (const { file, pem } of files) await writeFile(join(directory, file), pem);
-      authority.write(directory);
-      const { status, output } = await openssl(directory, ...verify, ...files.map(({ file }) => file));
-      assert.equal(status, 0, output);
-      assert.equal(output.match(/: OK/g)?.length, kinds.length, output);
-    }),
-  );
+  test('for every kind of key are accepted by openssl, strictly and with revocation', needs('openssl'), async (t) => {
+    const directory = temporaryDirectory(t);
+    const authority = testAuthority();
+    const files = kinds.map((kind) => ({ file: `${kind}.pem`, pem: authority.issue({ keyType: kind }).pem }));
+    for (const { file, pem } of files) await writeFile(join(directory, file), pem);
+    authority.write(directory);
+    const { status, output } = await openssl(directory, ...verify, ...files.map(({ file }) => file));
+    assert.equal(status, 0, output);
+    assert.equal(output.match(/: OK/g)?.length, kinds.length, output);
+  });
 
   for (const options of [
     { keyType: 'rsa2048' },
@@ -41,45 +41,46 @@ describe('certificates of the evaluation CA', () => {
     { keyType: 'p384' },
     { keyType: 'brainpoolP256r1' },
   ] as const) {
-    test(`of a CA with ${options.keyType} ${'padding' in options ? options.padding : ''} are accepted by openssl`, needs('openssl'), () =>
-      inDirectory(async (directory) => {
+    test(
+      `of a CA with ${options.keyType} ${'padding' in options ? options.padding : ''} are accepted by openssl`,
+      needs('openssl'),
+      async (t) => {
+        const directory = temporaryDirectory(t);
         const authority = testAuthority(options);
         await writeFile(join(directory, 'signer.pem'), authority.issue().pem);
         authority.write(directory);
         const { status, output } = await openssl(directory, ...verify, 'signer.pem');
         assert.equal(status, 0, output);
-      }),
+      },
     );
   }
 
-  test('are refused by openssl when expired, not yet valid or revoked', needs('openssl'), () =>
-    inDirectory(async (directory) => {
-      const authority = testAuthority();
-      const states = { expired: /has expired/, 'not-yet-valid': /not yet valid/, revoked: /revoked/ } as const;
-      for (const state of ['expired', 'not-yet-valid', 'revoked'] as const) {
-        await writeFile(join(directory, `${state}.pem`), authority.issue({ state }).pem);
-        authority.write(directory);
-        const { status, output } = await openssl(directory, ...verify, `${state}.pem`);
-        assert.equal(status, 2, output);
-        assert.match(output, states[state]);
-      }
-    }),
-  );
-
-  test('have the purposes that openssl asks for', needs('openssl'), () =>
-    inDirectory(async (directory) => {
-      const authority = testAuthority();
+  test('are refused by openssl when expired, not yet valid or revoked', needs('openssl'), async (t) => {
+    const directory = temporaryDirectory(t);
+    const authority = testAuthority();
+    const states = { expired: /has expired/, 'not-yet-valid': /not yet valid/, revoked: /revoked/ } as const;
+    for (const state of ['expired', 'not-yet-valid', 'revoked'] as const) {
+      await writeFile(join(directory, `${state}.pem`), authority.issue({ state }).pem);
       authority.write(directory);
-      await writeFile(join(directory, 'tsa.pem'), authority.tsaIdentity.pem);
-      await writeFile(join(directory, 'client.pem'), authority.issue({ profile: 'authentication' }).pem);
-      await writeFile(join(directory, 'signer.pem'), authority.issue().pem);
-      const purpose = async (name: string, file: string) => (await openssl(directory, ...verify, '-purpose', name, file)).status;
-      assert.equal(await purpose('timestampsign', 'tsa.pem'), 0);
-      assert.equal(await purpose('sslclient', 'client.pem'), 0);
-      assert.notEqual(await purpose('timestampsign', 'signer.pem'), 0);
-      assert.notEqual(await purpose('sslclient', 'tsa.pem'), 0);
-    }),
-  );
+      const { status, output } = await openssl(directory, ...verify, `${state}.pem`);
+      assert.equal(status, 2, output);
+      assert.match(output, states[state]);
+    }
+  });
+
+  test('have the purposes that openssl asks for', needs('openssl'), async (t) => {
+    const directory = temporaryDirectory(t);
+    const authority = testAuthority();
+    authority.write(directory);
+    await writeFile(join(directory, 'tsa.pem'), authority.tsaIdentity.pem);
+    await writeFile(join(directory, 'client.pem'), authority.issue({ profile: 'authentication' }).pem);
+    await writeFile(join(directory, 'signer.pem'), authority.issue().pem);
+    const purpose = async (name: string, file: string) => (await openssl(directory, ...verify, '-purpose', name, file)).status;
+    assert.equal(await purpose('timestampsign', 'tsa.pem'), 0);
+    assert.equal(await purpose('sslclient', 'client.pem'), 0);
+    assert.notEqual(await purpose('timestampsign', 'signer.pem'), 0);
+    assert.notEqual(await purpose('sslclient', 'tsa.pem'), 0);
+  });
 
   test('say what they are for, where their revocation data lies, and EVALUATION', () => {
     const authority = testAuthority({ baseUrl: 'http://127.0.0.1:9' });

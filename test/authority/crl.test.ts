@@ -8,41 +8,40 @@ import { authorityKey } from '../../src/authority/signing.ts';
 import { parseCrl } from '../../src/formats/crl.ts';
 import { testAuthority } from '../support/authority.ts';
 import { needs } from '../support/tools.ts';
-import { inDirectory, openssl } from './openssl.ts';
+import { openssl } from './openssl.ts';
+import { temporaryDirectory } from '../support/files.ts';
 import type { RevocationReason } from '../../src/formats/crl.ts';
 
 const day = 86_400_000;
 
 describe('CRLs of the evaluation CA', () => {
-  test('are verified and printed by openssl', needs('openssl'), () =>
-    inDirectory(async (directory) => {
-      const authority = testAuthority();
-      const signer = authority.issue();
-      authority.revoke(signer, { reason: 'superseded' });
-      authority.write(directory);
-      for (const [crl, issuer] of [
-        ['root.crl', 'trust.pem'],
-        ['issuing.crl', 'issuing.pem'],
-      ] as const) {
-        const { output } = await openssl(directory, 'crl', '-inform', 'DER', '-in', crl, '-CAfile', issuer, '-noout', '-text');
-        assert.match(output, /verify OK/);
-        if (crl === 'root.crl') assert.match(output, /No Revoked Certificates/);
-        else assert.match(output, new RegExp(`${signer.serialNumber.toString('hex').toUpperCase()}[^]*Superseded`));
-      }
-    }),
-  );
+  test('are verified and printed by openssl', needs('openssl'), async (t) => {
+    const directory = temporaryDirectory(t);
+    const authority = testAuthority();
+    const signer = authority.issue();
+    authority.revoke(signer, { reason: 'superseded' });
+    authority.write(directory);
+    for (const [crl, issuer] of [
+      ['root.crl', 'trust.pem'],
+      ['issuing.crl', 'issuing.pem'],
+    ] as const) {
+      const { output } = await openssl(directory, 'crl', '-inform', 'DER', '-in', crl, '-CAfile', issuer, '-noout', '-text');
+      assert.match(output, /verify OK/);
+      if (crl === 'root.crl') assert.match(output, /No Revoked Certificates/);
+      else assert.match(output, new RegExp(`${signer.serialNumber.toString('hex').toUpperCase()}[^]*Superseded`));
+    }
+  });
 
-  test('changed by one bit are refused by openssl', needs('openssl'), () =>
-    inDirectory(async (directory) => {
-      const authority = testAuthority();
-      authority.write(directory);
-      const crl = authority.crl('issuing');
-      crl.writeUInt8(crl.readUInt8(40) ^ 1, 40);
-      await writeFile(join(directory, 'bad.crl'), crl);
-      const { output } = await openssl(directory, 'crl', '-inform', 'DER', '-in', 'bad.crl', '-CAfile', 'issuing.pem', '-noout');
-      assert.doesNotMatch(output, /verify OK/);
-    }),
-  );
+  test('changed by one bit are refused by openssl', needs('openssl'), async (t) => {
+    const directory = temporaryDirectory(t);
+    const authority = testAuthority();
+    authority.write(directory);
+    const crl = authority.crl('issuing');
+    crl.writeUInt8(crl.readUInt8(40) ^ 1, 40);
+    await writeFile(join(directory, 'bad.crl'), crl);
+    const { output } = await openssl(directory, 'crl', '-inform', 'DER', '-in', 'bad.crl', '-CAfile', 'issuing.pem', '-noout');
+    assert.doesNotMatch(output, /verify OK/);
+  });
 
   test('hold number, period, entries and reasons, read alike by pkijs and by our own reader', () => {
     const { issuing } = testAuthority();

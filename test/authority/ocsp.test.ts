@@ -10,7 +10,8 @@ import { buildOcspRequest, parseBasicOcspResponse, parseOcspResponse } from '../
 import { parseCertificate } from '../../src/formats/x509.ts';
 import { testAuthority } from '../support/authority.ts';
 import { needs } from '../support/tools.ts';
-import { inDirectory, openssl } from './openssl.ts';
+import { openssl } from './openssl.ts';
+import { temporaryDirectory } from '../support/files.ts';
 import type { TestAuthority, TestIdentity } from '../support/authority.ts';
 
 const request = (authority: TestAuthority, identity: TestIdentity, nonce?: Buffer) =>
@@ -24,38 +25,27 @@ async function answer(authority: TestAuthority, der: Buffer) {
 }
 
 describe('OCSP responder', () => {
-  test('answers openssl over HTTP: good, revoked and unknown, verified to the root', needs('openssl'), () =>
-    inDirectory(async (directory) => {
-      const authority = testAuthority();
-      const server = await authority.serve();
-      try {
-        authority.write(directory);
-        await writeFile(join(directory, 'good.pem'), authority.issue().pem);
-        await writeFile(join(directory, 'revoked.pem'), authority.issue({ state: 'revoked' }).pem);
-        const ask = [
-          'ocsp',
-          '-url',
-          `${server.url}/ocsp`,
-          '-issuer',
-          'issuing.pem',
-          '-CAfile',
-          'trust.pem',
-          '-verify_other',
-          'issuing.pem',
-        ];
-        const { status, output } = await openssl(directory, ...ask, '-cert', 'good.pem', '-cert', 'revoked.pem', '-serial', '0x1234');
-        assert.equal(status, 0, output);
-        assert.match(output, /Response verify OK/);
-        assert.match(output, /good\.pem: good/);
-        assert.match(output, /revoked\.pem: revoked[^]*Reason: keyCompromise/);
-        assert.match(output, /0x1234: unknown/);
-        const sha256 = await openssl(directory, ...ask, '-sha256', '-no_nonce', '-cert', 'good.pem');
-        assert.match(sha256.output, /good\.pem: good/);
-      } finally {
-        await server.close();
-      }
-    }),
-  );
+  test('answers openssl over HTTP: good, revoked and unknown, verified to the root', needs('openssl'), async (t) => {
+    const directory = temporaryDirectory(t);
+    const authority = testAuthority();
+    const server = await authority.serve();
+    try {
+      authority.write(directory);
+      await writeFile(join(directory, 'good.pem'), authority.issue().pem);
+      await writeFile(join(directory, 'revoked.pem'), authority.issue({ state: 'revoked' }).pem);
+      const ask = ['ocsp', '-url', `${server.url}/ocsp`, '-issuer', 'issuing.pem', '-CAfile', 'trust.pem', '-verify_other', 'issuing.pem'];
+      const { status, output } = await openssl(directory, ...ask, '-cert', 'good.pem', '-cert', 'revoked.pem', '-serial', '0x1234');
+      assert.equal(status, 0, output);
+      assert.match(output, /Response verify OK/);
+      assert.match(output, /good\.pem: good/);
+      assert.match(output, /revoked\.pem: revoked[^]*Reason: keyCompromise/);
+      assert.match(output, /0x1234: unknown/);
+      const sha256 = await openssl(directory, ...ask, '-sha256', '-no_nonce', '-cert', 'good.pem');
+      assert.match(sha256.output, /good\.pem: good/);
+    } finally {
+      await server.close();
+    }
+  });
 
   test('repeats the nonce, names itself, includes its certificate, and signs', async () => {
     const authority = testAuthority();

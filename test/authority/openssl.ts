@@ -1,7 +1,4 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 
 export interface Ran {
   readonly status: number;
@@ -16,14 +13,4 @@ export function openssl(cwd: string, ...args: readonly string[]): Promise<Ran> {
       resolve({ status: error === null ? 0 : (child.exitCode ?? -1), output: stdout + stderr });
     });
   });
-}
-
-/** A directory that is removed after `use`. */
-export async function inDirectory(use: (directory: string) => Promise<void>): Promise<void> {
-  const directory = await mkdtemp(join(tmpdir(), 'sealtree-authority-'));
-  try {
-    await use(directory);
-  } finally {
-    await rm(directory, { recursive: true });
-  }
 }

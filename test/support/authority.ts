@@ -15,6 +15,7 @@ import { writePem } from '../../src/formats/pem.ts';
 import { parseCertificate } from '../../src/formats/x509.ts';
 import { boolean, children, integer, octetString, readElement, sequence } from '../../src/formats/der.ts';
 import type { DigestAlgorithm, RsaPadding } from '../../src/model/algorithms.ts';
+import { ManualClock } from './clock.ts';
 import { testKey } from './keys.ts';
 import type { RevocationReason } from '../../src/formats/crl.ts';
 import type { HttpHandler } from '../../src/ports/http-server.ts';
@@ -60,6 +61,8 @@ export interface TestAuthorityOptions {
   readonly name?: string;
   /** UTC ms; default: the real time at the call, in whole seconds, so that programs without a time option agree. Stands still until `setTime`. */
   readonly now?: number;
+  /** Shared with the rest of a test; instead of `now`. */
+  readonly clock?: ManualClock;
   /** Of root and issuing CA; default p256. */
   readonly keyType?: KeyKind;
   /** For RSA CA keys. */
@@ -129,15 +132,15 @@ class Authority implements TestAuthority {
   readonly #revoked: (RevokedCertificate & { readonly issuer: 'root' | 'issuing' })[] = [];
   readonly #issued = new Map<string, 'root' | 'issuing'>();
   readonly #ocspIdentity: TestIdentity;
-  #now: number;
+  readonly #clock: ManualClock;
   #drawn = 0;
   #crlNumber = 0n;
 
   constructor(options: TestAuthorityOptions) {
     this.#options = options;
     this.#baseUrl = options.baseUrl ?? 'http://127.0.0.1:3180';
-    this.#now = options.now ?? Math.floor(Date.now() / 1000) * 1000;
-    const from = this.#now - 400 * day;
+    this.#clock = options.clock ?? new ManualClock(options.now ?? Math.floor(Date.now() / 1000) * 1000);
+    const from = this.now() - 400 * day;
     this.root = this.#createRoot(from);
     const caKey = options.keyType ?? 'p256';
     this.issuing = this.issue({
@@ -147,10 +150,10 @@ class Authority implements TestAuthority {
       keyName: 'issuing',
       issuer: 'root',
       notBefore: from,
-      notAfter: this.#now + 3650 * day,
+      notAfter: this.now() + 3650 * day,
     });
-    const tsaNotAfter = options.tsaNotAfter ?? this.#now + 5 * 365 * day;
-    const early = this.#now - 300 * day;
+    const tsaNotAfter = options.tsaNotAfter ?? this.now() + 5 * 365 * day;
+    const early = this.now() - 300 * day;
     this.tsaIdentity = this.issue({
       subject: `${this.#name} TSA`,
       profile: 'tsa',
@@ -159,7 +162,12 @@ class Authority implements TestAuthority {
       notBefore: early,
       notAfter: tsaNotAfter,
     });
-    this.#ocspIdentity = this.issue({ subject: `${this.#name} OCSP`, profile: 'ocsp', notBefore: early, notAfter: this.#now + 3650 * day });
+    this.#ocspIdentity = this.issue({
+      subject: `${this.#name} OCSP`,
+      profile: 'ocsp',
+      notBefore: early,
+      notAfter: this.now() + 3650 * day,
+    });
   }
 
   get #name(): string {
@@ -173,20 +181,12 @@ class Authority implements TestAuthority {
       return block.update(`${this.#options.name ?? ''} ${this.#drawn++}`).digest();
     },
   };
-  readonly #clock = {
-    now: () => this.#now,
-    monotonic: () => this.#now,
-    sleep: () => Promise.reject(new Error('the clock of the test authority stands still')),
-    after: () => ({ cancel: () => undefined }),
-    every: () => ({ cancel: () => undefined }),
-  };
-
   now(): number {
-    return this.#now;
+    return this.#clock.now();
   }
 
   setTime(now: number): void {
-    this.#now = now;
+    this.#clock.jump(now - this.#clock.now());
   }
 
   #createRoot(notBefore: number): TestIdentity {
@@ -195,7 +195,7 @@ class Authority implements TestAuthority {
     const certificate = createRoot({ random: this.#random }, this.#signing(privateKey), {
       subject,
       notBefore,
-      notAfter: this.#now + 7300 * day,
+      notAfter: this.now() + 7300 * day,
     });
     return this.#identity(certificate, privateKey, []);
   }
@@ -230,8 +230,8 @@ class Authority implements TestAuthority {
       publicKey: createPublicKey(privateKey),
       profile: options.profile ?? 'signer',
       notBefore:
-        options.notBefore ?? this.#now + (options.state === 'not-yet-valid' ? day : options.state === 'expired' ? -300 * day : -day),
-      notAfter: options.notAfter ?? this.#now + (options.state === 'expired' ? -day : 730 * day),
+        options.notBefore ?? this.now() + (options.state === 'not-yet-valid' ? day : options.state === 'expired' ? -300 * day : -day),
+      notAfter: options.notAfter ?? this.now() + (options.state === 'expired' ? -day : 730 * day),
       ...(keyUsage === undefined ? {} : { keyUsage }),
       ...(extendedKeyUsage === undefined ? {} : { extendedKeyUsage }),
       ...(extensions === undefined ? {} : { extensions }),
@@ -245,7 +245,7 @@ class Authority implements TestAuthority {
 
   revoke(identity: { readonly serialNumber: Buffer }, options: { readonly at?: number; readonly reason?: RevocationReason } = {}): void {
     const issuer = this.#issued.get(identity.serialNumber.toString('hex')) ?? 'issuing';
-    const { reason = 'keyCompromise', at = this.#now } = options;
+    const { reason = 'keyCompromise', at = this.now() } = options;
     this.#revoked.push({ serialNumber: identity.serialNumber, revocationTime: at, reason, issuer });
   }
 
@@ -254,7 +254,7 @@ class Authority implements TestAuthority {
   }
 
   crl(issuer: 'root' | 'issuing', options: { readonly thisUpdate?: number; readonly nextUpdate?: number } = {}): Buffer {
-    const thisUpdate = options.thisUpdate ?? this.#now;
+    const thisUpdate = options.thisUpdate ?? this.now();
     const content = {
       number: ++this.#crlNumber,
       thisUpdate,
