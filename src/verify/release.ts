@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { sha256 } from '../formats/digests.ts';
 import { SealError, type ErrorReport } from '../errors.ts';
 import { displayName } from '../formats/names.ts';
 import type { DigestAlgorithm } from '../model/algorithms.ts';
@@ -144,7 +144,7 @@ function demandSignature(document: BatchDocument): DocumentSignature {
 }
 
 function fingerprint(der: Buffer): string {
-  return createHash('sha256').update(der).digest('latin1');
+  return sha256(der).toString('latin1');
 }
 
 function reasons(report: FileReport): string {
