@@ -111,11 +111,15 @@ export class CrlEntries {
   }
 }
 
-/** Octets of an INTEGER without the leading ones that say nothing, so that 00 05 and 05 are the same serial number. */
+/** Octets of an INTEGER without leading ones that say nothing, so that 00 05 and 05 are the same serial number, and 00 FF and FF are not. */
 function significant(serialNumber: Buffer): Buffer {
   let start = 0;
-  while (start < serialNumber.length - 1 && serialNumber[start] === 0) start++;
+  while (start < serialNumber.length - 1 && isRedundant(serialNumber[start] ?? 0, serialNumber[start + 1] ?? 0)) start++;
   return serialNumber.subarray(start);
+}
+
+function isRedundant(first: number, second: number): boolean {
+  return (first === 0 && second < 0x80) || (first === 0xff && second >= 0x80);
 }
 
 interface RawEntry {
