@@ -19,7 +19,7 @@ export function httpServer(limits: HttpServerLimits = defaultLimits): HttpServer
     async serve(host, port, handler) {
       const server = createServer(
         { requestTimeout: limits.timeout, headersTimeout: limits.timeout, connectionsCheckingInterval: 1000, maxHeaderSize: 8192 },
-        (request, response) => void exchange(request, response, handler, limits.maxBody),
+        (request, response) => void exchange(request, response, handler, limits.maxBody, () => server.listening),
       );
       server.maxConnections = limits.maxConnections;
       await listen(server, host, port);
@@ -43,25 +43,37 @@ function listen(server: Server, host: string, port: number): Promise<void> {
   });
 }
 
+/** ms that running answers may still take after `close`. */
+const closingTime = 2000;
+
 function listener(server: Server): HttpListener {
   return {
     port: (server.address() as AddressInfo).port,
     close: () =>
       new Promise((resolve) => {
+        const limit = setTimeout(() => {
+          server.closeAllConnections();
+        }, closingTime);
         server.close(() => {
+          clearTimeout(limit);
           resolve();
         });
-        server.closeIdleConnections();
       }),
   };
 }
 
-async function exchange(request: IncomingMessage, response: ServerResponse, handler: HttpHandler, maxBody: number): Promise<void> {
+async function exchange(
+  request: IncomingMessage,
+  response: ServerResponse,
+  handler: HttpHandler,
+  maxBody: number,
+  goesOn: () => boolean,
+): Promise<void> {
   const answer = await respond(request, handler, maxBody);
   if (response.destroyed) return;
   const head = { 'content-type': answer.contentType, 'content-length': answer.body.length, 'cache-control': 'no-store' };
-  // A body that was cut off is still coming: the connection cannot be used again.
-  response.writeHead(answer.status, request.complete ? head : { ...head, connection: 'close' });
+  // Not used again: a connection on which the rest of a refused body is still coming, and any once the server closes.
+  response.writeHead(answer.status, request.complete && goesOn() ? head : { ...head, connection: 'close' });
   response.end(request.method === 'HEAD' ? undefined : answer.body);
 }
 
