@@ -50,6 +50,8 @@ export interface ChainResult {
   readonly used: UsedData;
   /** A certificate of the chain belongs to an evaluation authority. */
   readonly evaluation: boolean;
+  /** UTC ms: the first end among the dates of its certificates and the algorithms of their signatures. */
+  readonly endsAt: number;
   /** UTC ms, half open: the same validation at any time in here has the same outcome. */
   readonly from: number;
   readonly until: number;
@@ -208,6 +210,7 @@ class ChainValidation {
       wanted: revocation.open.map(({ certificate, issuer }) => ({ certificate: certificate.der, issuer: issuer.der })),
       used: revocation.used,
       evaluation: path.some(isEvaluation),
+      endsAt: result.until,
       from: passed ? Math.max(result.from, revocation.from) : at,
       until: passed ? Math.min(result.until, revocation.until) : at + 1,
     };
@@ -229,6 +232,7 @@ class ChainValidation {
       wanted: [],
       used: nothingUsed,
       evaluation: isEvaluation(certificate),
+      endsAt: certificate.notAfter + 1000,
       from: at,
       until: at + 1,
     };
