@@ -4,17 +4,18 @@ import { cmsTemplate, type CmsSigner, type CmsTemplate } from './cms-template.ts
 import { PdfDocument } from './pdf/document.ts';
 import { placeSignature } from './pdf/placeholder.ts';
 import type { Level, SignParameters } from '../model/signature.ts';
-import type { ByteRange, ByteSource, OutputPart } from '../ports/bytes.ts';
+import type { ByteSource, OutputPart } from '../ports/bytes.ts';
 import type { PreparedSignature, SignatureFormat } from '../ports/format.ts';
 
 /** What `finish` needs again; plain data, so that it crosses threads and the database. */
 interface PadesState extends CmsSigner {
   /** Bytes of the document. */
   readonly size: number;
-  /** The appended revision; zeros where the CMS belongs. */
-  readonly tail: Uint8Array;
-  /** The hexadecimal digits of /Contents, in `tail`. */
-  readonly contents: ByteRange;
+  /** The appended revision up to /Contents, and behind it. */
+  readonly before: Uint8Array;
+  readonly after: Uint8Array;
+  /** Kept for the CMS, bytes. */
+  readonly room: number;
 }
 
 /** The signing time is said by /M alone: signing-time must not be in the CMS (EN 319 142-1 §6.3). */
@@ -45,15 +46,11 @@ export const pades: SignatureFormat = {
     if (!pades.levels.includes(level))
       throw new SealError('SEAL-DOC-FORMAT', `PAdES signatures of level ${level} are not made`, { hint: 'choose level B-B or B-T' });
     const signer: CmsSigner = { chain, digest, padding };
-    const document = new PdfDocument(source, parameters.password);
-    const { tail, contents } = placeSignature(document, parameters, roomFor(signer, level));
-    const covered: OutputPart[] = [
-      { offset: 0, length: source.size },
-      tail.subarray(0, contents.offset - 1),
-      tail.subarray(contents.offset + contents.length + 1),
-    ];
+    const room = roomFor(signer, level);
+    const { before, after } = placeSignature(new PdfDocument(source, parameters.password), parameters, room);
+    const covered: OutputPart[] = [{ offset: 0, length: source.size }, before, after];
     const toBeSigned = buildSignedAttributes(signer, source.digest(digest, covered), signedAttributes);
-    const state: PadesState = { ...signer, size: source.size, tail, contents };
+    const state: PadesState = { ...signer, size: source.size, before, after, room };
     return { toBeSigned, state };
   },
 
@@ -63,16 +60,27 @@ export const pades: SignatureFormat = {
     const options = signatureTimestamp === undefined ? {} : { signatureTimestamp };
     const signer: CmsSigner = { ...state, chain: state.chain.map(asBuffer) };
     const cms = assembleSignedData(signer, asBuffer(prepared.toBeSigned), signatureValue, options);
-    if (2 * cms.length > state.contents.length)
-      throw new SealError('SEAL-SIGN-BAD', `the signature takes ${cms.length} bytes, ${state.contents.length / 2} are kept for it`, {
+    if (cms.length > state.room)
+      throw new SealError('SEAL-SIGN-BAD', `the signature takes ${cms.length} bytes, ${state.room} are kept for it`, {
         hint: 'the timestamp is larger than any authority should make it: choose another one',
         retryable: false,
       });
-    const tail = Buffer.from(state.tail);
-    tail.write(cms.toString('hex'), state.contents.offset, 'latin1');
-    return [{ offset: 0, length: state.size }, tail];
+    return [{ offset: 0, length: state.size }, tailWith(state, cms)];
   },
 };
+
+/** The appended revision, /Contents filled up with zeros as ISO 32000-2 §12.8.1 allows. */
+function tailWith({ before, after, room }: PadesState, cms: Buffer): Buffer {
+  const start = before.length + 1;
+  const end = start + 2 * room;
+  const tail = Buffer.allocUnsafe(end + 1 + after.length);
+  tail.set(before);
+  tail[start - 1] = 0x3c;
+  tail.fill(0x30, tail.write(cms.toString('hex'), start, 'latin1') + start, end);
+  tail[end] = 0x3e;
+  tail.set(after, end + 1);
+  return tail;
+}
 
 /** Buffers that were cloned between threads are plain arrays of bytes. */
 function asBuffer(bytes: Uint8Array): Buffer {

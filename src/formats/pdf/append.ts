@@ -1,16 +1,11 @@
-import { digestOf } from '../digests.ts';
+import { hash } from 'node:crypto';
 import { ArrayObject, StringObject } from './objects.ts';
 import { beyondLimit } from './refusals.ts';
-import { hexadecimal } from './strings.ts';
 import type { PdfDocument } from './document.ts';
-import type { Revision, WrittenObject } from './revision.ts';
+import type { Revision } from './revision.ts';
 
-/** The bytes behind the old end of the file, one character a byte. */
-export interface Tail {
-  readonly text: string;
-  /** Position of the body of each object in `text`, by object number. */
-  readonly bodies: ReadonlyMap<number, number>;
-}
+/** The bytes behind the old end of the file, one character a byte: one piece, or one before and one behind each hole. */
+export type Tail = readonly [string, ...string[]];
 
 interface Placed {
   readonly number: number;
@@ -26,24 +21,29 @@ interface Placed {
  */
 export function appendRevision(revision: Revision, salt: string): Tail {
   const { document } = revision;
-  const { size } = document.source;
+  const pieces: string[] = [];
   let text = endsLine(document) ? '' : '\n';
-  const bodies = new Map<number, number>();
+  let offset = document.source.size;
   const placed: Placed[] = [];
-  const place = ({ number, generation, body }: WrittenObject): void => {
-    placed.push({ number, generation, offset: size + text.length });
-    text += `${number} ${generation} obj\n`;
-    bodies.set(number, text.length);
-    text += `${body}\nendobj\n`;
-  };
   const isTable = document.xref.sections[0].kind === 'table';
   const number = isTable ? 0 : revision.allocate();
-  for (const object of revision.objects()) place(object);
-  const start = size + text.length;
+  for (const { number, generation, body, hole } of revision.objects()) {
+    placed.push({ number, generation, offset: offset + text.length });
+    text += `${number} ${generation} obj\n${body}`;
+    if (hole) {
+      offset += text.length + hole.length;
+      pieces.push(text);
+      text = hole.after;
+    }
+    text += '\nendobj\n';
+  }
+  const start = offset + text.length;
   const trailer = `${carriedOver(document)} /Size ${revision.size} /Prev ${document.xref.sections[0].offset} /ID ${identifiers(document, salt)}`;
   if (isTable) text += `${table(placed)}trailer\n<<${trailer} >>\n`;
   else text += crossReferenceStream(number, [...placed, { number, generation: 0, offset: start }], trailer);
-  return { text: `${text}startxref\n${start}\n%%EOF\n`, bodies };
+  const last = `${text}startxref\n${start}\n%%EOF\n`;
+  const [first, ...others] = pieces;
+  return first === undefined ? [last] : [first, ...others, last];
 }
 
 function endsLine({ source }: PdfDocument): boolean {
@@ -72,43 +72,38 @@ function escapedName(name: string): string {
 function identifiers(document: PdfDocument, salt: string): string {
   const known = document.resolve(document.trailer.get('ID'));
   const [first, second] = known instanceof ArrayObject ? known.items.map((item) => document.resolve(item)) : [];
-  const before = second instanceof StringObject ? second.value() : Buffer.alloc(0);
-  const next = digestOf('sha256', before, Buffer.from(`${document.source.size} ${document.xref.sections[0].offset} ${salt}`)).subarray(
-    0,
-    16,
-  );
-  return `[${hexadecimal(first instanceof StringObject ? first.value() : next)} ${hexadecimal(next)}]`;
+  const before = second instanceof StringObject ? second.raw : '';
+  const state = `${before} ${document.source.size} ${document.xref.sections[0].offset} ${salt}`;
+  const next = `<${hash('sha256', Buffer.from(state, 'latin1'), 'hex').slice(0, 32)}>`;
+  return `[${first instanceof StringObject ? first.raw : next} ${next}]`;
 }
 
-/** Consecutive numbers together. @param placed by number */
-function* groups(placed: readonly Placed[]): Generator<readonly [Placed, ...Placed[]]> {
-  let group: [Placed, ...Placed[]] | undefined;
-  for (const object of placed) {
-    if (group && object.number === group[0].number + group.length) {
-      group.push(object);
-      continue;
-    }
-    if (group) yield group;
-    group = [object];
-  }
-  if (group) yield group;
+/** How many objects from `at` on have consecutive numbers. @param placed by number */
+function runLength(placed: readonly Placed[], at: number): number {
+  const first = placed[at]?.number ?? 0;
+  let length = 1;
+  while (placed[at + length]?.number === first + length) length++;
+  return length;
 }
 
 function table(placed: readonly Placed[]): string {
   let text = 'xref\n';
-  for (const group of groups(placed)) {
-    text += `${group[0].number} ${group.length}\n`;
-    for (const { offset, generation } of group) {
-      if (offset > 9_999_999_999) throw beyondLimit('a cross-reference table cannot express offsets beyond 10 digits');
-      text += `${String(offset).padStart(10, '0')} ${String(generation).padStart(5, '0')} n \n`;
+  let rest = 0;
+  placed.forEach(({ number, offset, generation }, at) => {
+    if (rest === 0) {
+      rest = runLength(placed, at);
+      text += `${number} ${rest}\n`;
     }
-  }
+    rest--;
+    if (offset > 9_999_999_999) throw beyondLimit('a cross-reference table cannot express offsets beyond 10 digits');
+    text += `${String(offset).padStart(10, '0')} ${String(generation).padStart(5, '0')} n \n`;
+  });
   return text;
 }
 
 function crossReferenceStream(number: number, placed: readonly Placed[], trailer: string): string {
   const index: number[] = [];
-  for (const group of groups(placed)) index.push(group[0].number, group.length);
+  for (let at = 0; at < placed.length; at += index.at(-1) ?? 1) index.push(placed[at]?.number ?? 0, runLength(placed, at));
   const offsetWidth = placed.every(({ offset }) => offset < 2 ** 32) ? 4 : 6;
   const width = 1 + offsetWidth + 2;
   const data = Buffer.alloc(placed.length * width, 1);

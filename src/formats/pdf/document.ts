@@ -1,6 +1,17 @@
 import { openSecurity, type Security } from './encryption.ts';
 import { Input } from './input.ts';
-import { ArrayObject, Dictionary, isInteger, Reference, Stream, StringObject, type IndirectObject, type Value } from './objects.ts';
+import {
+  ArrayObject,
+  asDictionary,
+  Dictionary,
+  isInteger,
+  Reference,
+  Stream,
+  StringObject,
+  type DictionaryObject,
+  type IndirectObject,
+  type Value,
+} from './objects.ts';
 import { readObjectStream, type ObjectStream } from './object-stream.ts';
 import { beyondLimit, damaged, notSupported } from './refusals.ts';
 import { longestStream } from './filters.ts';
@@ -31,6 +42,7 @@ export class PdfDocument {
   readonly #reading = new Set<number>();
   #unpacked = 0;
   #security: Security | undefined;
+  #catalog: DictionaryObject | undefined;
 
   /**
    * @param password of an encrypted document; not kept beyond this object. It is asked for only where something encrypted is read.
@@ -64,11 +76,11 @@ export class PdfDocument {
   }
 
   /** The document catalog (§7.7.2) with its number. */
-  get catalog(): IndirectObject & { readonly value: Dictionary } {
+  get catalog(): DictionaryObject {
     const root = this.trailer.get('Root');
-    const object = root instanceof Reference ? this.object(root) : undefined;
-    if (!object || !(object.value instanceof Dictionary)) throw damaged('the document catalog is missing');
-    return { ...object, value: object.value };
+    this.#catalog ??= root instanceof Reference ? asDictionary(this.object(root)) : undefined;
+    if (!this.#catalog) throw damaged('the document catalog is missing');
+    return this.#catalog;
   }
 
   /** What a value refers to; null for an object that does not exist (§7.3.10). */

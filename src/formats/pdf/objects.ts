@@ -112,6 +112,15 @@ export interface IndirectObject {
   readonly base: number | undefined;
 }
 
+export interface DictionaryObject extends IndirectObject {
+  readonly value: Dictionary;
+}
+
+/** The object if it is a dictionary. */
+export function asDictionary(object: IndirectObject | undefined): DictionaryObject | undefined {
+  return object?.value instanceof Dictionary ? { ...object, value: object.value } : undefined;
+}
+
 export function isInteger(value: Value | undefined): value is number {
   return typeof value === 'number' && Number.isSafeInteger(value);
 }

@@ -86,15 +86,18 @@ export function admitNewSignature(document: PdfDocument, fields: readonly Field[
 
 const detached = 'sign the document detached (format cades), or archive it with the signature it has';
 
-function* allRestrictions(document: PdfDocument, fields: readonly Field[]): Generator<Restrictions> {
+function allRestrictions(document: PdfDocument, fields: readonly Field[]): Restrictions[] {
+  const found: Restrictions[] = [];
   const { catalog } = document;
   const permissions = document.follow(catalog.value.get('Perms'), catalog);
   if (permissions.value instanceof Dictionary) {
     const certification = document.follow(permissions.value.get('DocMDP'), permissions.object);
-    if (certification.value instanceof Dictionary) yield readRestrictions(document, certification.object, certification.value);
+    if (certification.value instanceof Dictionary) found.push(readRestrictions(document, certification.object, certification.value));
   }
   for (const field of fields)
-    if (field.type === 'Sig' && field.value instanceof Dictionary) yield readRestrictions(document, field.valueObject, field.value, field);
+    if (field.type === 'Sig' && field.value instanceof Dictionary)
+      found.push(readRestrictions(document, field.valueObject, field.value, field));
+  return found;
 }
 
 /** Table 22: signature fields may be created with bits 4 and 6. The owner's password gives every permission. */

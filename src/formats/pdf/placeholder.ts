@@ -1,23 +1,20 @@
-import { SealError } from '../../errors.ts';
 import { appendRevision, type Tail } from './append.ts';
 import { interactiveForm, readFields } from './fields.ts';
-import type { Dictionary } from './objects.ts';
-import { ArrayObject, isInteger, Reference, type IndirectObject } from './objects.ts';
+import { ArrayObject, isInteger, Reference, type Dictionary, type DictionaryObject, type IndirectObject } from './objects.ts';
 import { firstPage } from './pages.ts';
 import { admitNewSignature } from './permissions.ts';
 import { damaged } from './refusals.ts';
 import { Revision } from './revision.ts';
-import { encodeDate, encodeText } from './strings.ts';
+import { encodeDate } from './strings.ts';
 import type { PdfDocument } from './document.ts';
 import type { SignParameters } from '../../model/signature.ts';
-import type { ByteRange } from '../../ports/bytes.ts';
 
-/** A revision that lacks nothing but the CMS between its angle brackets. */
+/** A revision without its string /Contents: what the signature covers beside the document. */
 export interface Placeholder {
-  /** What is appended to the document; /Contents holds zeros. */
-  readonly tail: Buffer;
-  /** The hexadecimal digits of /Contents, in `tail`. */
-  readonly contents: ByteRange;
+  /** Appended to the document, up to the angle bracket that opens /Contents. */
+  readonly before: Buffer;
+  /** From behind the angle bracket that closes it to the end of the file. */
+  readonly after: Buffer;
 }
 
 /** What the signature dictionary says about the signature. */
@@ -39,13 +36,15 @@ export function placeSignature(document: PdfDocument, claims: Claims, size: numb
   const widget = `${field} 0 R`;
   registerField(revision, widget);
   registerAnnotation(revision, page, widget);
-  const title = revision.string(field, encodeText(name));
+  const title = revision.text(field, name);
   revision.add(
     field,
     `<< /Type /Annot /Subtype /Widget /FT /Sig /T ${title} /V ${signature} 0 R /Rect [0 0 0 0] /F 132 /P ${page.number} ${page.generation} R >>`,
   );
-  revision.add(signature, signatureDictionary(revision, signature, claims, size));
-  return fillRanges(document, appendRevision(revision, String(claims.signingTime)), signature, size);
+  // Two digits a byte and the angle brackets.
+  const length = 2 * size + 2;
+  revision.add(signature, signatureHead, { length, after: signatureRest(revision, signature, claims) });
+  return fillRanges(document.source.size, appendRevision(revision, String(claims.signingTime)), length);
 }
 
 /** The field into /AcroForm, which is made where there is none; /SigFlags SignaturesExist and AppendOnly (table 225). */
@@ -62,7 +61,7 @@ function registerField(revision: Revision, widget: string): void {
   if ((flags & 3) !== 3) revision.setEntry(form.object, form.dictionary, 'SigFlags', String(flags | 3));
 }
 
-function registerAnnotation(revision: Revision, page: IndirectObject & { readonly value: Dictionary }, widget: string): void {
+function registerAnnotation(revision: Revision, page: DictionaryObject, widget: string): void {
   addToArray(revision, page, page.value, 'Annots', widget);
 }
 
@@ -77,37 +76,25 @@ function addToArray(revision: Revision, object: IndirectObject, dictionary: Dict
 
 // Enough for documents of a terabyte.
 const rangeWidth = 12;
-const noRanges = `/ByteRange [0 ${' '.repeat(rangeWidth)} ${' '.repeat(rangeWidth)} ${' '.repeat(rangeWidth)}]`;
-const contentsKey = '/Contents <';
+const rangesWidth = 3 * rangeWidth + 2;
+const contentsKey = '] /Contents ';
+/** /Contents is never encrypted (§7.6.2). */
+const signatureHead = `<< /Type /Sig /Filter /Adobe.PPKLite /SubFilter /ETSI.CAdES.detached /ByteRange [0 ${' '.repeat(rangesWidth)}${contentsKey}`;
 
-function signatureDictionary(revision: Revision, number: number, claims: Claims, size: number): string {
+function signatureRest(revision: Revision, number: number, claims: Claims): string {
   const text = (key: string, value: string | undefined): string =>
-    value === undefined || value === '' ? '' : ` /${key} ${revision.string(number, encodeText(value))}`;
+    value === undefined || value === '' ? '' : ` /${key} ${revision.text(number, value)}`;
   const said = text('Reason', claims.reason) + text('Location', claims.location) + text('ContactInfo', claims.contact);
-  const time = text('M', encodeDate(claims.signingTime));
-  // /Contents is never encrypted (§7.6.2); the two entries with fixed texts come first, so that nothing a caller gave can pose as them.
-  return `<< /Type /Sig /Filter /Adobe.PPKLite /SubFilter /ETSI.CAdES.detached ${noRanges} ${contentsKey}${zeros(size)}>${time}${said} >>`;
+  return `${text('M', encodeDate(claims.signingTime))}${said} >>`;
 }
 
-let zeroDigits = '';
-
-function zeros(size: number): string {
-  if (zeroDigits.length !== 2 * size) zeroDigits = '0'.repeat(2 * size);
-  return zeroDigits;
-}
-
-/** /ByteRange: everything but the string /Contents with its angle brackets (§12.8.1). */
-function fillRanges(document: PdfDocument, { text, bodies }: Tail, signature: number, size: number): Placeholder {
-  const body = bodies.get(signature) ?? text.length;
-  const ranges = text.indexOf(noRanges, body);
-  const open = text.indexOf(contentsKey, body) + contentsKey.length - 1;
-  const close = open + 2 * size + 2;
-  if (ranges < 0 || text[close - 1] !== '>') throw new SealError('SEAL-INTERNAL', 'PDF: the new signature dictionary was not found');
-  const before = document.source.size + open;
-  const after = document.source.size + close;
-  const range = [before, after, text.length - close].map((number) => String(number).padEnd(rangeWidth)).join(' ');
-  const tail = Buffer.from(text, 'latin1');
-  const at = ranges + noRanges.length - range.length - 1;
-  tail.write(`${range}]`, at, 'latin1');
-  return { tail, contents: { offset: open + 1, length: 2 * size } };
+/** /ByteRange: everything but the string /Contents with its angle brackets (§12.8.1). @param size of the document @param hole bytes */
+function fillRanges(size: number, [before, after = '']: Tail, hole: number): Placeholder {
+  const open = size + before.length;
+  const ranges = [open, open + hole, after.length].map((number) => String(number).padEnd(rangeWidth)).join(' ');
+  const start = before.length - contentsKey.length - rangesWidth;
+  return {
+    before: Buffer.from(before.slice(0, start) + ranges + contentsKey, 'latin1'),
+    after: Buffer.from(after, 'latin1'),
+  };
 }

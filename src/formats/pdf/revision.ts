@@ -1,6 +1,6 @@
 import { ArrayObject, Dictionary, StringObject, type IndirectObject, type Value } from './objects.ts';
 import { damaged } from './refusals.ts';
-import { hexadecimal } from './strings.ts';
+import { encodeText, hexadecimal, textString } from './strings.ts';
 import type { PdfDocument } from './document.ts';
 
 /** A piece of an object's bytes that is replaced; inserted where `start` is `end`. Positions are those of the object's `bytes`. */
@@ -15,6 +15,8 @@ export interface WrittenObject {
   readonly number: number;
   readonly generation: number;
   readonly body: string;
+  /** Bytes that come later (the string /Contents of a signature) and the rest of the body behind them. */
+  readonly hole?: { readonly length: number; readonly after: string };
 }
 
 interface Changed {
@@ -49,13 +51,15 @@ export class Revision {
     return this.#next;
   }
 
-  add(number: number, body: string): void {
-    this.#added.push({ number, generation: 0, body });
+  /** New objects, in the order of their numbers. */
+  add(number: number, body: string, hole?: WrittenObject['hole']): void {
+    this.#added.push({ number, generation: 0, body, ...(hole && { hole }) });
   }
 
-  /** A string of a new object, encrypted where the document is. */
-  string(number: number, bytes: Buffer): string {
-    return hexadecimal(this.document.security()?.encryptString(number, 0, bytes) ?? bytes);
+  /** A text string (§7.9.2.2) of a new object, encrypted where the document is. */
+  text(number: number, text: string): string {
+    const security = this.document.security();
+    return security ? hexadecimal(security.encryptString(number, 0, encodeText(text))) : textString(text);
   }
 
   /** Adds or replaces an entry of a dictionary that is, or is inside, `object`. @param text the new value */
@@ -70,14 +74,14 @@ export class Revision {
     this.#edit(object, { start: array.end - 1, end: array.end - 1, text: ` ${text} ` });
   }
 
-  /** All objects of the revision, by number. */
+  /** All objects of the revision, by number: those that were changed, then the new ones. */
   objects(): WrittenObject[] {
-    const changed = [...this.#changed.values()].map(({ object, edits }) => ({
-      number: object.number,
-      generation: object.generation,
-      body: rewritten(this.document, object, edits),
-    }));
-    return [...changed, ...this.#added].sort((a, b) => a.number - b.number);
+    const objects: WrittenObject[] = [];
+    for (const { object, edits } of this.#changed.values())
+      objects.push({ number: object.number, generation: object.generation, body: rewritten(this.document, object, edits) });
+    if (objects.length > 1) objects.sort(byNumber);
+    objects.push(...this.#added);
+    return objects;
   }
 
   #edit(object: IndirectObject, edit: Edit): void {
@@ -85,6 +89,10 @@ export class Revision {
     if (known) known.edits.push(edit);
     else this.#changed.set(object.number, { object, edits: [edit] });
   }
+}
+
+function byNumber(one: WrittenObject, other: WrittenObject): number {
+  return one.number - other.number;
 }
 
 function rewritten(document: PdfDocument, object: IndirectObject, edits: readonly Edit[]): string {
@@ -101,7 +109,7 @@ function rewritten(document: PdfDocument, object: IndirectObject, edits: readonl
         end: string.end,
         text: hexadecimal(security.encryptString(object.number, object.generation, string.value())),
       });
-  all.sort((a, b) => a.start - b.start);
+  if (all.length > 1) all.sort((a, b) => a.start - b.start);
   let text = '';
   let at = value.start;
   for (const edit of all) {

@@ -62,10 +62,18 @@ export function hexadecimal(bytes: Uint8Array): string {
   return `<${Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('hex')}>`;
 }
 
+const plain = /^[\x20-\x7e\t\r\n]*$/;
+
 /** Bytes of a text string (§7.9.2.2): ASCII as it is, everything else UTF-16BE with its mark. */
 export function encodeText(text: string): Buffer {
-  if (/^[\x20-\x7e\t\r\n]*$/.test(text)) return Buffer.from(text, 'latin1');
+  if (plain.test(text)) return Buffer.from(text, 'latin1');
   return Buffer.concat([Buffer.from([0xfe, 0xff]), Buffer.from(text, 'utf16le').swap16()]);
+}
+
+/** A string object with this text. */
+export function textString(text: string): string {
+  if (!plain.test(text)) return hexadecimal(encodeText(text));
+  return `(${text.replace(/[\\()\r]/g, (mark) => (mark === '\r' ? '\\r' : `\\${mark}`))})`;
 }
 
 // PDFDocEncoding where it differs from ISO 8859-1 (Annex D.3), from 0x18 and from 0x80.
@@ -87,7 +95,8 @@ export function decodeText(bytes: Buffer): string {
 
 /** A date string (§7.9.4) in UTC. @param time UTC, ms since the epoch */
 export function encodeDate(time: number): string {
-  return `D:${new Date(time).toISOString().slice(0, 19).replace(/[-:T]/g, '')}Z`;
+  const iso = new Date(time).toISOString();
+  return `D:${iso.slice(0, 4)}${iso.slice(5, 7)}${iso.slice(8, 10)}${iso.slice(11, 13)}${iso.slice(14, 16)}${iso.slice(17, 19)}Z`;
 }
 
 /** @returns UTC, ms since the epoch; undefined when the text is no date string. Hostile input. */

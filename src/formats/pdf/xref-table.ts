@@ -58,6 +58,7 @@ function readRun(parser: Parser, base: number): TableRun | Dictionary {
 
 /** @throws SealError SEAL-DOC-DAMAGED: of two entries for one object readers take either */
 export function refuseOverlap(runs: readonly Run[], offset: number): void {
+  if (runs.length < 2) return;
   const sorted = runs.filter((run) => run.count > 0).sort((a, b) => a.first - b.first);
   sorted.forEach((run, at) => {
     const before = sorted[at - 1];
@@ -69,8 +70,28 @@ function locate(input: Input, runs: readonly TableRun[], number: number): Locati
   const run = runs.find(({ first, count }) => number >= first && number < first + count);
   if (!run) return undefined;
   const at = run.at + (number - run.first) * entryLength;
-  const entry = /^(\d{10}) (\d{5}) ([nf])(?: \r| \n|\r\n)$/.exec(input.bytes(at, entryLength).toString('latin1'));
-  if (!entry) throw damaged(`the cross-reference entry of object ${number} is malformed`, at);
-  if (entry[3] === 'f') return { kind: 'free' };
-  return { kind: 'plain', offset: Number(entry[1]), generation: Number(entry[2]) };
+  const entry = input.bytes(at, entryLength);
+  const offset = decimal(entry, 0, 10);
+  const generation = decimal(entry, 11, 16);
+  const free = entry[17] === 0x66;
+  if (offset < 0 || generation < 0 || entry[10] !== 0x20 || entry[16] !== 0x20 || !(free || entry[17] === 0x6e) || !endsEntry(entry))
+    throw damaged(`the cross-reference entry of object ${number} is malformed`, at);
+  return free ? { kind: 'free' } : { kind: 'plain', offset, generation };
+}
+
+/** -1 where there is anything but digits. */
+function decimal(bytes: Buffer, start: number, end: number): number {
+  let value = 0;
+  for (let at = start; at < end; at++) {
+    const digit = (bytes[at] ?? 0) - 0x30;
+    if (digit < 0 || digit > 9) return -1;
+    value = value * 10 + digit;
+  }
+  return value;
+}
+
+/** SP CR, SP LF or CR LF. */
+function endsEntry(entry: Buffer): boolean {
+  const [first, second] = [entry[18], entry[19]];
+  return (first === 0x20 && (second === 0x0d || second === 0x0a)) || (first === 0x0d && second === 0x0a);
 }

@@ -25,14 +25,13 @@ export interface CrossReference {
 export function readCrossReference(input: Input): CrossReference {
   const newest = readSection(input, readStartxref(input));
   const sections: [Section, ...Section[]] = [newest];
-  const seen = new Set([newest.offset]);
   for (let section = newest; ;) {
     const previous = section.trailer.get('Prev');
     if (previous === undefined) break;
     if (!isInteger(previous) || previous < 0) throw damaged('/Prev of a trailer is no offset', section.offset);
-    if (seen.has(previous)) throw damaged('the /Prev entries of the trailers run in a circle', section.offset);
+    if (sections.some(({ offset }) => offset === previous))
+      throw damaged('the /Prev entries of the trailers run in a circle', section.offset);
     if (sections.length >= maxSections) throw beyondLimit(`the document has more than ${maxSections} revisions`);
-    seen.add(previous);
     section = readSection(input, previous);
     sections.push(section);
   }
@@ -54,12 +53,11 @@ function locate(sections: readonly Section[], number: number): Location | undefi
 /** The offset at the end of the file. Only white space may follow %%EOF: what else stands there no reader shows and all disagree about. */
 function readStartxref(input: Input): number {
   const start = Math.max(0, input.size - tailLength);
-  const tail = input.bytes(start, tailLength).toString('latin1');
-  const match = /startxref[\0\t\n\f\r ]+(\d{1,15})[\0\t\n\f\r ]+%%EOF[\0\t\n\f\r \x1a]*$/.exec(tail);
-  if (!match) {
-    if (!tail.includes('startxref')) throw damaged('the end of the document is missing (no startxref)', input.size);
-    throw damaged('something else than startxref, its offset and %%EOF stands at the end', start + tail.lastIndexOf('startxref'));
-  }
+  const tail = input.bytes(start, tailLength);
+  const at = tail.lastIndexOf('startxref');
+  if (at < 0) throw damaged('the end of the document is missing (no startxref)', input.size);
+  const match = /^startxref[\0\t\n\f\r ]+(\d{1,15})[\0\t\n\f\r ]+%%EOF[\0\t\n\f\r \x1a]*$/.exec(tail.toString('latin1', at));
+  if (!match) throw damaged('something else than startxref, its offset and %%EOF stands at the end', start + at);
   return Number(match[1]);
 }
 
