@@ -1,4 +1,4 @@
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, existsSync, openSync, statSync } from 'node:fs';
 import Database from 'better-sqlite3';
 
 /** The open connection and the caller's time: what every part of the store works with. */
@@ -16,8 +16,7 @@ const busyTimeout = 10_000;
  * foreign keys. A reader changes nothing, not even the journal mode.
  */
 export function openDatabase(file: string, readOnly: boolean): Database.Database {
-  // The files beside it (-wal, -shm) get the mode of this one: names of documents are nobody else's business.
-  if (!readOnly) closeSync(openSync(file, 'a', 0o600));
+  demandFile(file, readOnly);
   const db = new Database(file, { readonly: readOnly, fileMustExist: readOnly, timeout: busyTimeout });
   try {
     if (!readOnly) {
@@ -34,4 +33,13 @@ export function openDatabase(file: string, readOnly: boolean): Database.Database
     db.close();
     throw thrown;
   }
+}
+
+/**
+ * Creates a missing file for its user alone: -wal and -shm get its mode, and names of documents are nobody else's business. A file that
+ * exists is not opened: closing it would end the locks that other connections of this process hold on it (fcntl).
+ */
+function demandFile(file: string, readOnly: boolean): void {
+  if (readOnly) statSync(file);
+  else if (!existsSync(file)) closeSync(openSync(file, 'a', 0o600));
 }

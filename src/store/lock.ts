@@ -1,3 +1,4 @@
+import { closeSync, existsSync, openSync } from 'node:fs';
 import Database from 'better-sqlite3';
 import { displayName } from '../formats/names.ts';
 import { SealError } from '../errors.ts';
@@ -42,6 +43,7 @@ export function acquireLock(file: string): Lock {
 
 function open(file: string): Database.Database {
   try {
+    if (!existsSync(file)) closeSync(openSync(file, 'a', 0o600));
     return new Database(file, { timeout: 0 });
   } catch (thrown) {
     throw storeError(thrown, file);

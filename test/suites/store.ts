@@ -1,0 +1,17 @@
+import { archiveSuite } from './store-archive.ts';
+import { auditSuite } from './store-audit.ts';
+import { batchSuite } from './store-batches.ts';
+import { propertySuite } from './store-properties.ts';
+import { signingSuite } from './store-signing.ts';
+import { treeSuite } from './store-trees.ts';
+import type { OpenStoreUnderTest } from './store-samples.ts';
+
+/** What every adapter of the port `Store` promises: `describe('SQLite', () => storeSuite(open))`. */
+export function storeSuite(open: OpenStoreUnderTest): void {
+  batchSuite(open);
+  signingSuite(open);
+  archiveSuite(open);
+  treeSuite(open);
+  auditSuite(open);
+  propertySuite(open);
+}
