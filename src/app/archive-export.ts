@@ -1,0 +1,170 @@
+import { leavesOfDocument, recordsOfLeaf, type ProducedRecord } from '../archive/evidence.ts';
+import { asSealError, SealError, type ErrorReport } from '../errors.ts';
+import { baseName, directoryName, displayName, joinPath } from '../formats/names.ts';
+import { parseTimestampToken } from '../formats/tsp.ts';
+import { judgeTimestamp } from '../pki/timestamps.ts';
+import type { Trust } from '../pki/trust.ts';
+import type { Batch, BatchDocument } from '../model/batch.ts';
+import type { Leaf } from '../model/archive.ts';
+import type { Effects } from '../ports/effects.ts';
+import { leavesOf } from './archive-objects.ts';
+import { mustFind } from './batches.ts';
+import type { Call } from './context.ts';
+import { isoTime } from './views.ts';
+
+export interface ExportArgs {
+  /** Absolute paths, or `SHA256:HEX`. */
+  readonly what: readonly string[];
+  readonly batch?: string;
+  /** Local date: every tree that was opened on it. */
+  readonly day?: string;
+  readonly out: string;
+}
+
+export interface ExportedRecord {
+  readonly file: string;
+  readonly tree: string;
+  readonly tsa: string;
+  readonly provenSince: string;
+  /** If nobody renews the timestamp. A renewed record comes from the same command, run again. */
+  readonly provesUntil: string;
+  /** False until the timestamp has its final revocation data: the record is valid, but not yet the same bit for bit. */
+  readonly final: boolean;
+}
+
+export interface ExportResult {
+  readonly records: readonly ExportedRecord[];
+  readonly missing: readonly { readonly what: string; readonly error: ErrorReport }[];
+}
+
+type ExportEffects = Pick<Effects, 'clock' | 'files' | 'store'>;
+
+/** One document whose record is wanted, and where it goes below `out` (without `.ers`). */
+interface Wanted {
+  readonly what: string;
+  readonly name: Buffer;
+  readonly leaf: () => Promise<Leaf>;
+}
+
+/**
+ * `archive export`: RFC 4998 evidence records as `<relative path>.ers` (DER); of a file its name, of a batch the path below it, of a day
+ * root and batch before it. With two timestamps a tree, the second record is `.2.ers`. An existing file is replaced: the newest record counts.
+ */
+export async function exportRecords(
+  fx: ExportEffects,
+  trust: Trust,
+  args: ExportArgs,
+  call: Pick<Call, 'progress' | 'signal'>,
+): Promise<ExportResult> {
+  if (args.what.length === 0 && args.batch === undefined && args.day === undefined)
+    throw new SealError('SEAL-USAGE', 'nothing to export', { hint: 'name files or hashes, or give --batch ID or --day DATE' });
+  const records: ExportedRecord[] = [];
+  const missing: { what: string; error: ErrorReport }[] = [];
+  const until = new Map<string, string>();
+  for await (const wanted of wantedOf(fx, args)) {
+    call.signal.throwIfAborted();
+    try {
+      for (const record of await recordsOfLeaf(fx, await wanted.leaf()))
+        records.push(await write(fx, trust, until, args.out, wanted.name, record));
+    } catch (thrown) {
+      const error = asSealError(thrown);
+      if (!error.code.startsWith('SEAL-ARCHIVE-') && error.code !== 'SEAL-INPUT-MISSING') throw error;
+      missing.push({ what: wanted.what, error: error.toJSON() });
+    }
+    call.progress({ what: 'evidence records', done: records.length + missing.length });
+  }
+  return { records, missing };
+}
+
+async function* wantedOf(fx: ExportEffects, args: ExportArgs): AsyncGenerator<Wanted> {
+  for (const what of args.what)
+    yield {
+      what,
+      name: what.includes(':') ? Buffer.from(what.replace(':', '-')) : baseName(Buffer.from(what)),
+      leaf: async () => first(await leavesOf(fx, what)),
+    };
+  if (args.batch !== undefined) yield* documentsOf(fx, await mustFind(fx.store, args.batch), Buffer.alloc(0));
+  if (args.day !== undefined) yield* documentsOfDay(fx, args.day);
+}
+
+async function* documentsOf(fx: ExportEffects, batch: Batch, below: Buffer): AsyncGenerator<Wanted> {
+  for (let afterSeq = -1; ;) {
+    const page = await fx.store.documents(batch.id, { afterSeq, limit: 500 });
+    for (const document of page) {
+      if (document.state === 'failed') continue;
+      const name = joinPath(below, document.relPath);
+      yield { what: displayName(name), name, leaf: async () => deliveredLeaf(document, await leavesOfDocument(fx, document.id)) };
+    }
+    const last = page.at(-1);
+    if (last === undefined) return;
+    afterSeq = last.seq;
+  }
+}
+
+/** What a recipient holds: the signed file, the group of document and signature, or the unsigned document. */
+function deliveredLeaf(document: BatchDocument, leaves: readonly Leaf[]): Leaf {
+  const wanted = leaves.find((leaf) => leaf.kind === 'output' || leaf.kind === 'group') ?? first(leaves);
+  if (document.signature !== undefined && wanted.kind === 'document')
+    throw new SealError('SEAL-INTERNAL', 'a signed document has no leaf of its output', { where: displayName(document.relPath) });
+  return wanted;
+}
+
+function first(leaves: readonly Leaf[]): Leaf {
+  const [leaf] = leaves;
+  if (leaf === undefined) throw new SealError('SEAL-ARCHIVE-UNKNOWN', 'no leaf was found', { hint: 'run “sealtree archive check”' });
+  return leaf;
+}
+
+async function* documentsOfDay(fx: ExportEffects, day: string): AsyncGenerator<Wanted> {
+  const trees = (await fx.store.trees({})).filter((tree) => tree.id.startsWith(`${day}.`));
+  if (trees.length === 0)
+    throw new SealError('SEAL-ARCHIVE-UNKNOWN', `no tree was opened on ${day}`, {
+      hint: 'a day is written 2026-11-22, in the archive’s time zone',
+    });
+  const seen = new Set<string>();
+  for (const tree of trees) {
+    for (let after = -1; ;) {
+      const page = await fx.store.leavesPage(tree.id, after, 1000);
+      for (const { batch } of page) {
+        if (batch === undefined || seen.has(batch)) continue;
+        seen.add(batch);
+        const found = await mustFind(fx.store, batch);
+        yield* documentsOf(fx, found, joinPath(found.root, found.outPath));
+      }
+      const last = page.at(-1);
+      if (last === undefined) break;
+      after = last.index;
+    }
+  }
+}
+
+async function write(
+  fx: ExportEffects,
+  trust: Trust,
+  until: Map<string, string>,
+  out: string,
+  name: Buffer,
+  record: ProducedRecord,
+): Promise<ExportedRecord> {
+  const key = `${record.leaf.tree} ${record.n}`;
+  const provesUntil = until.get(key) ?? (await endOf(fx, trust, record));
+  until.set(key, provesUntil);
+  const file = joinPath(out, Buffer.concat([name, Buffer.from(record.n === 1 ? '.ers' : `.${record.n}.ers`)]));
+  await fx.files.makeDirectory(directoryName(file));
+  await fx.files.writeDurable(file, record.der);
+  return {
+    file: displayName(file),
+    tree: record.leaf.tree,
+    tsa: record.tsa,
+    provenSince: isoTime(record.genTime),
+    provesUntil,
+    final: record.final,
+  };
+}
+
+async function endOf(fx: ExportEffects, trust: Trust, record: ProducedRecord): Promise<string> {
+  const token = (await fx.store.tokens(record.leaf.tree)).find(({ n }) => n === record.n);
+  if (token === undefined) return 'unknown';
+  const { provesUntil } = judgeTimestamp(parseTimestampToken(token.token), { kind: 'evidence-record', trust, at: fx.clock.now() });
+  return Number.isFinite(provesUntil) ? isoTime(provesUntil) : 'no end is known';
+}
