@@ -156,18 +156,25 @@ export function readOid(element: Element): string {
 export function decodeOid(content: Buffer): string {
   const last = content.at(-1);
   if (last === undefined || last & 0x80 || content.length > 64) throw malformed('object identifier');
-  const parts: bigint[] = [];
-  let value = 0n;
+  let dotted = '';
+  let value: number | bigint = 0;
+  let begins = true;
   for (const octet of content) {
-    value = (value << 7n) | BigInt(octet & 0x7f);
-    if (octet & 0x80) continue;
-    if (parts.length === 0) {
-      const first = value < 40n ? 0n : value < 80n ? 1n : 2n;
-      parts.push(first, value - first * 40n);
-    } else parts.push(value);
-    value = 0n;
+    if (begins && octet === 0x80) throw malformed('object identifier is not minimal');
+    begins = (octet & 0x80) === 0;
+    // Numbers until they could lose a bit: identifiers are read in every signature, large arcs hardly ever.
+    value = typeof value === 'number' && value < 2 ** 45 ? value * 128 + (octet & 0x7f) : BigInt(value) * 128n + BigInt(octet & 0x7f);
+    if (!begins) continue;
+    dotted += dotted === '' ? firstArcs(value) : `.${value}`;
+    value = 0;
   }
-  return parts.join('.');
+  return dotted;
+}
+
+// The first two arcs share one number (X.690 §8.19.4).
+function firstArcs(value: number | bigint): string {
+  if (value < 40) return `0.${value}`;
+  return value < 80 ? `1.${BigInt(value) - 40n}` : `2.${BigInt(value) - 80n}`;
 }
 
 export function readInteger(element: Element): bigint {
@@ -191,7 +198,7 @@ export function readBoolean(element: Element): boolean {
 /** The bits of a BIT STRING without unused ones at its end counted; `bytes` is what keys and signatures need. */
 export function readBitString(element: Element): { readonly bytes: Buffer; readonly unused: number } {
   const unused = element.content[0];
-  if (unused === undefined || unused > 7) throw malformed('BIT STRING expected');
+  if (unused === undefined || unused > 7 || (unused > 0 && element.content.length === 1)) throw malformed('BIT STRING expected');
   return { bytes: element.content.subarray(1), unused };
 }
 
@@ -211,11 +218,15 @@ export function readTime(element: Element): number {
   const { year, month, day, hour, minute, second, fraction } = match.groups;
   const short = Number(year);
   const full = element.tag === Tag.utcTime ? (short < 50 ? 2000 + short : 1900 + short) : short;
-  const time = Date.UTC(full, Number(month) - 1, Number(day), Number(hour), Number(minute), Number(second));
-  const date = new Date(time);
-  if (date.getUTCDate() !== Number(day) || date.getUTCHours() !== Number(hour) || Number(minute) > 59 || Number(second) > 60)
-    throw malformed('no such time');
-  return time + (fraction === undefined ? 0 : Math.floor(Number(`0.${fraction}`) * 1000));
+  const date = new Date(0);
+  // Not Date.UTC: it takes the years 0 to 99 for 1900 to 1999.
+  date.setUTCFullYear(full, Number(month) - 1, Number(day));
+  if (date.getUTCMonth() !== Number(month) - 1 || date.getUTCDate() !== Number(day)) throw malformed('no such date');
+  const [hours, minutes, seconds] = [Number(hour), Number(minute), Number(second)];
+  const leap = seconds === 60 && hours === 23 && minutes === 59;
+  if (hours > 23 || minutes > 59 || (seconds > 59 && !leap)) throw malformed('no such time');
+  date.setUTCHours(hours, minutes, seconds);
+  return date.getTime() + (fraction === undefined ? 0 : Math.floor(Number(`0.${fraction}`) * 1000));
 }
 
 // --- writing ---------------------------------------------------------------------------------------------------------------------
@@ -312,19 +323,29 @@ export function oid(dotted: string): Buffer {
     return digits;
   });
   const encoded = encode(Tag.oid, Buffer.from(octets));
-  oidCache.set(dotted, encoded);
+  if (oidCache.size < 1024) oidCache.set(dotted, encoded);
   return encoded;
 }
 
-/** UTCTime until 2049, GeneralizedTime after (RFC 5280 §4.1.2.5). @param time UTC, ms since the epoch */
+/**
+ * UTCTime from 1950 until 2049, GeneralizedTime otherwise (RFC 5280 §4.1.2.5), in whole seconds.
+ * @param time UTC, ms since the epoch, years 0 to 9999
+ */
 export function time(time: number): Buffer {
-  const digits = new Date(time).toISOString().replace(/[-:T]|\.\d+Z/g, '');
-  return digits < '2050' ? encode(Tag.utcTime, Buffer.from(`${digits.slice(2)}Z`)) : encode(Tag.generalizedTime, Buffer.from(`${digits}Z`));
+  const digits = timeDigits(time);
+  const short = digits >= '1950' && digits < '2050';
+  return short ? encode(Tag.utcTime, Buffer.from(`${digits.slice(2)}Z`)) : encode(Tag.generalizedTime, Buffer.from(`${digits}Z`));
 }
 
-/** GeneralizedTime in whole seconds. @param time UTC, ms since the epoch */
+/** GeneralizedTime in whole seconds. @param time UTC, ms since the epoch, years 0 to 9999 */
 export function generalizedTime(time: number): Buffer {
-  return encode(Tag.generalizedTime, Buffer.from(`${new Date(time).toISOString().replace(/[-:T]|\.\d+Z/g, '')}Z`));
+  return encode(Tag.generalizedTime, Buffer.from(`${timeDigits(time)}Z`));
+}
+
+function timeDigits(time: number): string {
+  const digits = new Date(time).toISOString().replace(/[-:T]|\.\d+Z/g, '');
+  if (digits.length !== 14) throw malformed('a time before the year 0 or after 9999');
+  return digits;
 }
 
 /** The same content under another tag: IMPLICIT tagging. */
