@@ -1,5 +1,6 @@
 import { createPublicKey } from 'node:crypto';
 import { relative } from 'node:path';
+import { SealError } from '../errors.ts';
 import { writePem } from '../formats/pem.ts';
 import { certificateFile, evaluationName, issuerAddresses, keyFile, readIdentity, readKey, registryFile } from './authority.ts';
 import { createRoot } from './ca.ts';
@@ -56,27 +57,26 @@ const ocsp: Plan = { name: 'ocsp', kind: 'p256', profile: 'ocsp', commonName: 'S
  */
 export async function createAuthority(fx: Pick<Effects, 'clock' | 'files' | 'random'>, wanted: NewAuthority): Promise<CreatedAuthority> {
   await fx.files.makeDirectory(wanted.dir, 0o700);
-  return new Creation(fx, wanted, await ensureRegistry(fx, wanted)).run();
-}
-
-async function ensureRegistry(fx: Pick<Effects, 'files' | 'random'>, { dir, baseUrl, crlDir }: NewAuthority): Promise<Registry> {
-  const path = registryFile(dir);
-  const known = await Registry.open(fx, path);
-  if (known) return known;
+  const path = registryFile(wanted.dir);
   const installation = fx.random.bytes(4).toString('hex');
-  return Registry.create(fx, path, { installation, baseUrl, crlDirectory: relative(dir, crlDir) });
+  const head = { installation, baseUrl: wanted.baseUrl, crlDirectory: relative(wanted.dir, wanted.crlDir) };
+  const made = await Registry.create(fx, path, head);
+  const registry = made ?? (await Registry.open(fx, path));
+  if (registry === undefined) throw new SealError('SEAL-DISK-IO', 'the registry vanished while it was made', { where: path });
+  return new Creation(fx, wanted.dir, registry, made ? [path] : []).run();
 }
 
 class Creation {
   readonly #fx: Pick<Effects, 'clock' | 'files' | 'random'>;
   readonly #dir: string;
   readonly #registry: Registry;
-  readonly #created: string[] = [];
+  readonly #created: string[];
 
-  constructor(fx: Pick<Effects, 'clock' | 'files' | 'random'>, wanted: NewAuthority, registry: Registry) {
+  constructor(fx: Pick<Effects, 'clock' | 'files' | 'random'>, dir: string, registry: Registry, created: readonly string[]) {
     this.#fx = fx;
-    this.#dir = wanted.dir;
+    this.#dir = dir;
     this.#registry = registry;
+    this.#created = [...created];
   }
 
   async run(): Promise<CreatedAuthority> {

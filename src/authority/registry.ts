@@ -79,15 +79,14 @@ export class Registry {
     return true;
   }
 
-  /** Writes a new, empty registry. */
+  /** Writes a new, empty registry; undefined when something of that name is there. */
   static async create(
     fx: Pick<Effects, 'files'>,
     path: string,
     head: Omit<RegistryContent, 'version' | 'certificates'>,
-  ): Promise<Registry> {
-    const registry = new Registry(fx, path, { version: 1, ...head, certificates: [] });
-    await registry.#save(registry.#content);
-    return registry;
+  ): Promise<Registry | undefined> {
+    const content: RegistryContent = { version: 1, ...head, certificates: [] };
+    return (await fx.files.claimDurable(path, serialize(content), 0o600)) ? Registry.open(fx, path) : undefined;
   }
 
   get installation(): string {
@@ -151,10 +150,14 @@ export class Registry {
   }
 
   async #save(content: RegistryContent): Promise<void> {
-    await this.#fx.files.writeDurable(this.#path, Buffer.from(`${JSON.stringify(content, undefined, 2)}\n`), 0o600);
+    await this.#fx.files.writeDurable(this.#path, serialize(content), 0o600);
     this.#use(content);
     this.#stamp = (await stampOf(this.#fx, this.#path)) ?? '';
   }
+}
+
+function serialize(content: RegistryContent): Buffer {
+  return Buffer.from(`${JSON.stringify(content, undefined, 2)}\n`);
 }
 
 async function stampOf(fx: Pick<Effects, 'files'>, path: string): Promise<string | undefined> {

@@ -28,7 +28,10 @@ describe('the evaluation authority on disk', () => {
     const first = await createAuthority(world(), wanted(top));
     assert.deepEqual(
       first.created.map((path) => path.slice(top.length)).sort(),
-      ['root', 'issuing', 'tsa', 'ocsp'].flatMap((name) => [`/authority/${name}.key`, `/authority/${name}.pem`]).sort(),
+      [
+        '/authority/authority.json',
+        ...['root', 'issuing', 'tsa', 'ocsp'].flatMap((name) => [`/authority/${name}.key`, `/authority/${name}.pem`]),
+      ].sort(),
     );
     const before = await contents(wanted(top).dir);
     const second = await createAuthority(world(), { ...wanted(top), baseUrl: 'http://127.0.0.1:1' });
