@@ -12,6 +12,8 @@ import type { HttpServer } from '../ports/http-server.ts';
 export interface ServedAuthority {
   /** Such as http://127.0.0.1:3180; /tsa, /ocsp, /crl/root.crl, /crl/issuing.crl, /ca/root.cer, /ca/issuing.cer are below it. */
   readonly url: string;
+  /** What is found where, for people: tsa, ocsp, crl, ca. */
+  readonly addresses: Readonly<Record<'tsa' | 'ocsp' | 'crl' | 'ca', string>>;
   /** Lets running answers end. */
   close(): Promise<void>;
 }
@@ -42,6 +44,7 @@ export async function serveEvaluationAuthority(
   }
   return {
     url,
+    addresses: { tsa: `${url}/tsa`, ocsp: `${url}/ocsp`, crl: `${url}/crl/issuing.crl`, ca: `${url}/ca/issuing.cer` },
     async close() {
       publisher.stop();
       await listener.close();

@@ -8,12 +8,17 @@ import { nodeFiles } from '../../src/effects/files.ts';
 import { httpServer } from '../../src/effects/http-server.ts';
 import { systemRandom } from '../../src/effects/random.ts';
 import { parseCrl } from '../../src/formats/crl.ts';
-import { writePem } from '../../src/formats/pem.ts';
+import { readPem, writePem } from '../../src/formats/pem.ts';
 import { openssl } from '../authority/openssl.ts';
 import { ManualClock } from '../support/clock.ts';
 import { temporaryDirectory } from '../support/files.ts';
 import { CollectingLog } from '../support/log.ts';
-import { needs } from '../support/tools.ts';
+import { needs, oracleHome } from '../support/tools.ts';
+import { createHash } from 'node:crypto';
+import { buildOcspRequest } from '../../src/formats/ocsp.ts';
+import { buildTimestampRequest, parseTimestampResponse } from '../../src/formats/tsp.ts';
+import { parseCertificate } from '../../src/formats/x509.ts';
+import { oracle } from '../authority/oracle.ts';
 import type { TestContext } from 'node:test';
 
 const files = nodeFiles();
@@ -78,6 +83,34 @@ describe('the evaluation authority while it serves', () => {
       assert.match(output, /O = Sealtree EVALUATION, OU = Installation [0-9a-f]{8}, CN = Seal card 1[^]*Non Repudiation/);
     }
   });
+
+  test(
+    'gives timestamps that DSS accepts with what init leaves on disk, by CRLs alone and with its OCSP answers',
+    needs('dss'),
+    async (t) => {
+      const { top, fx, dir } = await world(t);
+      const served = await serveEvaluationAuthority(fx, { dir, host: '127.0.0.1', port: 0 });
+      t.after(() => served.close());
+      const post = async (path: string, body: Buffer) =>
+        Buffer.from(await (await fetch(`${served.url}${path}`, { method: 'POST', body })).arrayBuffer());
+      const messageImprint = createHash('sha512').update('document').digest();
+      const { token } = parseTimestampResponse(
+        await post('/tsa', buildTimestampRequest({ digest: 'sha512', messageImprint, certReq: true })),
+      );
+      assert.ok(token);
+      const tsa = parseCertificate(readPem(await readFile(join(dir, 'tsa.pem')))[0] ?? token);
+      const issuing = parseCertificate(readPem(await readFile(join(dir, 'issuing.pem')))[0] ?? token);
+      await writeFile(join(top, 'token.tst'), token);
+      await writeFile(join(top, 'document'), 'document');
+      await writeFile(join(top, 'tsa.ocsp'), await post('/ocsp', buildOcspRequest(tsa, issuing)));
+      const crl = (name: string) => ['--crl', join(top, `crls/evaluation-${name}.crl`)];
+      const common = [join(top, 'token.tst'), '--detached', join(top, 'document'), '--trust', join(top, 'trust.pem'), ...crl('root')];
+      const answers = await oracle(oracleHome, [[...common, ...crl('issuing')], [...common, '--ocsp', join(top, 'tsa.ocsp')], common]);
+      const [byCrl, byOcsp, without] = answers.map(({ detachedTimestamps: [stamp] }) => stamp);
+      for (const stamp of [byCrl, byOcsp]) assert.deepEqual([stamp?.indication, stamp?.errors, stamp?.warnings], ['PASSED', [], []]);
+      assert.equal(without?.indication, 'INDETERMINATE');
+    },
+  );
 
   test('ends all it started', async (t) => {
     const { fx, dir } = await world(t);
