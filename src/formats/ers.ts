@@ -67,13 +67,6 @@ export function parseEvidenceRecord(bytes: Buffer): EvidenceRecord {
   };
 }
 
-/** Whether a file's first bytes announce an EvidenceRecord: SEQUENCE { INTEGER 1, SEQUENCE … }. Cheap; never throws. */
-export function looksLikeEvidenceRecord(head: Buffer): boolean {
-  if (head[0] !== Tag.sequence || head[1] === undefined) return false;
-  const at = 2 + (head[1] > 0x80 ? head[1] & 0x7f : 0);
-  return head.subarray(at, at + 4).equals(Buffer.from([Tag.integer, 1, 1, Tag.sequence]));
-}
-
 interface Counts {
   timestamps: number;
   hashes: number;

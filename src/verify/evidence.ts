@@ -3,6 +3,7 @@ import { parseTimestampToken, type TimestampToken } from '../formats/tsp.ts';
 import { digestLife } from '../pki/algorithms.ts';
 import { expectedHashes, firstList, leadsTo, tokenHashes, type EvidenceObject, type RehashOrder } from './evidence-hashes.ts';
 import type { AnyDigest } from '../model/algorithms.ts';
+import type { AlgorithmRule } from '../pki/catalogue.ts';
 import type { BlockIndication, EvidenceRecordReport, SubIndication, TimestampReport } from '../model/verification.ts';
 
 export type { EvidenceObject } from './evidence-hashes.ts';
@@ -21,6 +22,8 @@ export interface EvidenceOptions {
   /** Validation time, UTC ms. */
   readonly at: number;
   readonly judge: JudgeToken;
+  /** End dates of digests; the shipped ones by default, none when only the structure is asked for. */
+  readonly catalogue?: readonly AlgorithmRule[];
 }
 
 /** One timestamp of the record with what it must cover. */
@@ -45,7 +48,7 @@ interface Finding {
  * hash trees, order in time, and each timestamp as of the time of the next one, the last as of `options.at` (RFC 4998 §4.3, §5.3;
  * EN 319 102-1 §5.7; evidence-records 1–13, 22). Every object must be covered; further hashes of a group only make a warning.
  * @param bytes DER or BER. Hostile input
- * @throws SealError SEAL-INPUT-INVALID, SEAL-DOC-LIMIT when it is no evidence record; everything else is a verdict
+ * @throws SealError SEAL-INPUT-INVALID, SEAL-DOC-LIMIT when it is no evidence record, also deep inside; everything else is a verdict
  */
 export function verifyEvidenceRecord(bytes: Buffer, objects: readonly EvidenceObject[], options: EvidenceOptions): EvidenceRecordReport {
   const record = parseEvidenceRecord(bytes);
@@ -60,8 +63,8 @@ export function verifyEvidenceRecord(bytes: Buffer, objects: readonly EvidenceOb
   warnings.push(...coverage.warnings);
   const judged = links.map((link, index) => judgeLink(link, links[index + 1]?.token.genTime ?? options.at, options));
   findings.push(...judged.flatMap((judgement) => judgement.findings));
-  findings.push(...digestFindings(links, options.at));
-  return report(record.chains, links, judged, findings, { ...coverage, warnings });
+  findings.push(...digestFindings(links, options));
+  return report(record.chains, links, judged, findings, { ...coverage, warnings }, options);
 }
 
 function linksOf(chains: readonly ArchiveTimeStampChain[]): Link[] {
@@ -175,11 +178,11 @@ function judgeLink({ token, place }: Link, at: number, { judge }: EvidenceOption
 }
 
 /** A hash must have been good until the next chain replaced it, the last one until now. */
-function digestFindings(links: readonly Link[], at: number): Finding[] {
+function digestFindings(links: readonly Link[], { at, catalogue }: EvidenceOptions): Finding[] {
   return links.flatMap((link, index) => {
     const next = links[index + 1];
     if (next?.chain === link.chain) return [];
-    const life = digestLife(link.digest);
+    const life = digestLife(link.digest, catalogue);
     if ((next?.token.genTime ?? at) < life.end) return [];
     const when = new Date(life.end).toISOString().slice(0, 10);
     return [open('CRYPTO_CONSTRAINTS_FAILURE_NO_POE', `${link.place}: ${life.name} proves nothing from ${when} on (${life.endSource})`)];
@@ -192,11 +195,12 @@ function report(
   judged: readonly JudgedLink[],
   findings: readonly Finding[],
   { covered, order, warnings }: Coverage,
+  { catalogue }: EvidenceOptions,
 ): EvidenceRecordReport {
   const worst = findings.find(({ indication }) => indication === 'FAILED') ?? findings[0];
   const first = links[0];
   const last = links.at(-1);
-  const until = Math.min(judged.at(-1)?.provesUntil ?? 0, last ? digestLife(last.digest).end : 0);
+  const until = Math.min(judged.at(-1)?.provesUntil ?? 0, last ? digestLife(last.digest, catalogue).end : 0);
   return {
     indication: worst?.indication ?? 'PASSED',
     ...(worst === undefined ? {} : { subIndication: worst.subIndication }),
