@@ -1,120 +1,38 @@
-import { createHash, createPublicKey, type KeyObject } from 'node:crypto';
+import { createHash, createPublicKey } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { createRoot, issueCertificate, type CertificateProfile, type CertificateRequest, type Issuer } from '../../src/authority/ca.ts';
-import { encodeCrl, type RevokedCertificate } from '../../src/authority/crl.ts';
+import { evaluationPolicy, issuerAddresses } from '../../src/authority/authority.ts';
+import { createRoot, issueCertificate } from '../../src/authority/ca.ts';
+import { encodeCrl } from '../../src/authority/crl.ts';
 import { authorityHandler } from '../../src/authority/http.ts';
-import { evaluationOrganization, type DistinguishedName } from '../../src/authority/names.ts';
-import { ocspResponder, type CertificateStatus } from '../../src/authority/ocsp.ts';
-import { authorityKey, type KeyKind } from '../../src/authority/signing.ts';
+import { evaluationOrganization } from '../../src/authority/names.ts';
+import { ocspResponder } from '../../src/authority/ocsp.ts';
+import { authorityKey } from '../../src/authority/signing.ts';
 import { timestampResponder } from '../../src/authority/tsa.ts';
 import { httpServer } from '../../src/effects/http-server.ts';
 import { buildOcspRequest, parseOcspResponse } from '../../src/formats/ocsp.ts';
-import { digestAlgorithmIdentifier } from '../../src/formats/algorithms.ts';
 import { writePem } from '../../src/formats/pem.ts';
+import { buildTimestampRequest, parseTimestampResponse } from '../../src/formats/tsp.ts';
 import { parseCertificate } from '../../src/formats/x509.ts';
-import { boolean, children, integer, octetString, readElement, sequence } from '../../src/formats/der.ts';
-import type { DigestAlgorithm, RsaPadding } from '../../src/model/algorithms.ts';
 import { ManualClock } from './clock.ts';
 import { testKey } from './keys.ts';
+import type { KeyObject } from 'node:crypto';
+import type { Issuer } from '../../src/authority/ca.ts';
+import type { RevokedCertificate } from '../../src/authority/crl.ts';
+import type { CertificateStatus } from '../../src/authority/ocsp.ts';
 import type { RevocationReason } from '../../src/formats/crl.ts';
+import type { DigestAlgorithm } from '../../src/model/algorithms.ts';
 import type { HttpHandler } from '../../src/ports/http-server.ts';
+import type { IssueOptions, TestAuthority, TestAuthorityOptions, TestIdentity } from './authority-types.ts';
 
-/** A certificate with its private key, ready to sign. */
-export interface TestIdentity {
-  /** DER. */
-  readonly certificate: Buffer;
-  readonly pem: string;
-  readonly privateKey: KeyObject;
-  readonly publicKey: KeyObject;
-  /** DER: this certificate, then the issuing CA; without the root. What a SigningKey's `chain` holds. */
-  readonly chain: readonly Buffer[];
-  readonly serialNumber: Buffer;
-}
-
-export interface IssueOptions {
-  /** Common name, or all attributes. */
-  readonly subject?: string | DistinguishedName;
-  /** Default p256. RSA keys come from a cache beside the project: equal for equal `keyName`. */
-  readonly keyType?: KeyKind;
-  /** Tells cached keys of one type apart. */
-  readonly keyName?: string;
-  /** An existing key instead of a new one. */
-  readonly privateKey?: KeyObject;
-  /** Default `signer`. */
-  readonly profile?: CertificateProfile;
-  /** `expired`: ended yesterday; `not-yet-valid`: starts tomorrow; `revoked`: stands in the CRL and OCSP from now on. */
-  readonly state?: 'valid' | 'expired' | 'not-yet-valid' | 'revoked';
-  /** UTC ms; default: a day before `now` to two years after it. */
-  readonly notBefore?: number;
-  readonly notAfter?: number;
-  readonly keyUsage?: CertificateRequest['keyUsage'];
-  readonly extendedKeyUsage?: readonly string[];
-  readonly extensions?: CertificateRequest['extensions'];
-  readonly serialNumber?: Buffer;
-  /** Default: the issuing CA. */
-  readonly issuer?: 'issuing' | 'root';
-}
-
-export interface TestAuthorityOptions {
-  /** Told apart by name when a test needs two. */
-  readonly name?: string;
-  /** UTC ms; default: the real time at the call, in whole seconds, so that programs without a time option agree. Stands still until `setTime`. */
-  readonly now?: number;
-  /** Shared with the rest of a test; instead of `now`. */
-  readonly clock?: ManualClock;
-  /** Of root and issuing CA; default p256. */
-  readonly keyType?: KeyKind;
-  /** For RSA CA keys. */
-  readonly padding?: RsaPadding;
-  /** Of the TSA; default p256. */
-  readonly tsaKeyType?: KeyKind;
-  /** UTC ms: end of the TSA's certificate. Default: five years. */
-  readonly tsaNotAfter?: number;
-  /** ms, stated in tokens. Default 100. */
-  readonly accuracy?: number;
-  /** Base of the addresses in certificates. Default http://127.0.0.1:3180. */
-  readonly baseUrl?: string;
-}
-
-export interface TestAuthority {
-  readonly root: TestIdentity;
-  readonly issuing: TestIdentity;
-  readonly tsaIdentity: TestIdentity;
-  now(): number;
-  setTime(now: number): void;
-  issue(options?: IssueOptions): TestIdentity;
-  revoke(identity: { readonly serialNumber: Buffer }, options?: { readonly at?: number; readonly reason?: RevocationReason }): void;
-  /** DER CRLs of root and issuing CA, made now (thisUpdate = now, nextUpdate a week later). */
-  crls(): Buffer[];
-  crl(issuer: 'root' | 'issuing', options?: { readonly thisUpdate?: number; readonly nextUpdate?: number }): Buffer;
-  /** TimeStampReq → TimeStampResp, both DER. */
-  tsa(): (request: Buffer) => Promise<Buffer>;
-  /** A DER TimeStampToken (with certificates) over a digest. */
-  timestamp(digest: DigestAlgorithm, messageImprint: Buffer): Promise<Buffer>;
-  /** OCSPRequest → OCSPResponse, both DER. */
-  ocsp(): (request: Buffer) => Promise<Buffer>;
-  /** A DER BasicOCSPResponse about a certificate of the issuing CA. */
-  ocspFor(certificate: Buffer): Promise<Buffer>;
-  /** All routes of the authority without a network. */
-  handler(): HttpHandler;
-  /** Writes trust.pem (root), issuing.pem, root.crl, issuing.crl (DER) and crls.pem into an existing directory, for foreign programs. */
-  write(directory: string): {
-    readonly trust: string;
-    readonly intermediates: string;
-    readonly crls: readonly string[];
-    readonly crlPem: string;
-  };
-  /** Serves on loopback, on a free port. */
-  serve(): Promise<{ readonly url: string; close(): Promise<void> }>;
-}
-
+export type { IssueOptions, TestAuthority, TestAuthorityOptions, TestIdentity } from './authority-types.ts';
 export { testKey } from './keys.ts';
 
 /** Policy of the test TSA. */
-export const testPolicy = '2.999.3161.1';
+export const testPolicy = evaluationPolicy;
 
 const day = 86_400_000;
+
 /**
  * A small trust centre in memory: root CA, issuing CA, TSA and OCSP responder, and certificates of every kind. Its clock stands
  * still; serial numbers are the same each time. Milliseconds to build, as long as CA keys are elliptic.
@@ -212,11 +130,7 @@ class Authority implements TestAuthority {
 
   #issuer(name: 'root' | 'issuing'): Issuer {
     const { certificate, privateKey } = this[name];
-    const addresses = {
-      crl: `${this.#baseUrl}/crl/${name}.crl`,
-      caIssuers: `${this.#baseUrl}/ca/${name}.cer`,
-      ...(name === 'issuing' ? { ocsp: `${this.#baseUrl}/ocsp` } : {}),
-    };
+    const addresses = issuerAddresses(name, this.#baseUrl);
     return { certificate, ...this.#signing(privateKey), addresses };
   }
 
@@ -278,11 +192,9 @@ class Authority implements TestAuthority {
   }
 
   async timestamp(digest: DigestAlgorithm, messageImprint: Buffer): Promise<Buffer> {
-    const imprint = sequence(digestAlgorithmIdentifier(digest), octetString(messageImprint));
-    const response = await this.tsa()(sequence(integer(1), imprint, boolean(true)));
-    const token = children(readElement(response))[1];
+    const { token } = parseTimestampResponse(await this.tsa()(buildTimestampRequest({ digest, messageImprint, certReq: true })));
     if (token === undefined) throw new Error('the test TSA refused');
-    return token.raw;
+    return token;
   }
 
   #status(serialNumber: Buffer): CertificateStatus {
