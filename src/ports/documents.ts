@@ -59,6 +59,8 @@ export interface VerifyJob {
   readonly evidence: readonly Path[];
   /** Digests of the file itself that the report shall carry. */
   readonly fileDigests?: readonly DigestAlgorithm[];
+  /** Of an encrypted document; a Buffer that the caller zeroes. */
+  readonly password?: Buffer;
 }
 
 export interface Verified {

@@ -1,0 +1,136 @@
+import { Worker } from 'node:worker_threads';
+import { SealError, type ErrorCode } from '../errors.ts';
+import { pack, progressCells, unpackAnswer, type DocumentAnswer, type DocumentRequest } from './documents-messages.ts';
+import type { Timer } from '../ports/clock.ts';
+import type { Effects } from '../ports/effects.ts';
+
+export interface ThreadOptions {
+  /** ms that one job may take, besides what its size allows it. */
+  readonly timeLimit: number;
+  /** MiB of JavaScript heap. */
+  readonly memoryLimit: number;
+  /** The worker's code. */
+  readonly entry: URL;
+}
+
+/** The worker ended before it answered. `job` is the index of the one that ran; -1 when none had begun. */
+export interface Loss {
+  readonly job: number;
+  readonly error: SealError;
+}
+
+// How often in one time limit the progress is looked at: a job is ended at most a quarter late.
+const looks = 4;
+
+/** One worker thread, which has one request at a time. After a loss the next request starts a new one. */
+export class DocumentThread {
+  readonly #clock: Effects['clock'];
+  readonly #options: ThreadOptions;
+  readonly #progress = new Int32Array(new SharedArrayBuffer(8));
+  #worker: Worker | undefined;
+  #watch: Timer | undefined;
+  #busy = false;
+
+  constructor(clock: Effects['clock'], options: ThreadOptions) {
+    this.#clock = clock;
+    this.#options = options;
+  }
+
+  get busy(): boolean {
+    return this.#busy;
+  }
+
+  /** Never rejects. */
+  async ask(request: DocumentRequest): Promise<DocumentAnswer | Loss> {
+    this.#busy = true;
+    Atomics.store(this.#progress, progressCells.job, -1);
+    Atomics.store(this.#progress, progressCells.allowance, 0);
+    try {
+      return await this.#exchange(request);
+    } finally {
+      this.#watch?.cancel();
+      this.#worker?.unref();
+      this.#busy = false;
+    }
+  }
+
+  async end(): Promise<void> {
+    const worker = this.#worker;
+    this.#worker = undefined;
+    await worker?.terminate();
+  }
+
+  #exchange(request: DocumentRequest): Promise<DocumentAnswer | Loss> {
+    const worker = (this.#worker ??= this.#start());
+    worker.ref();
+    return new Promise((resolve) => {
+      let reason: SealError | undefined;
+      const done = (outcome: DocumentAnswer | Loss): void => {
+        worker.off('message', answered).off('error', failed).off('exit', ended);
+        resolve(outcome);
+      };
+      const answered = (bytes: Uint8Array): void => {
+        done(unpackAnswer(bytes));
+      };
+      const failed = (cause: unknown): void => {
+        reason ??= failure(cause);
+      };
+      const ended = (code: number): void => {
+        if (this.#worker === worker) this.#worker = undefined;
+        const job = Atomics.load(this.#progress, progressCells.job);
+        done({ job, error: reason ?? loss('SEAL-INTERNAL', `the worker for documents ended (${code})`) });
+      };
+      worker.on('message', answered).on('error', failed).on('exit', ended);
+      this.#watchOver(() => {
+        reason ??= loss('SEAL-DOC-LIMIT', `the document took longer than ${this.#options.timeLimit / 1000} s`);
+        void worker.terminate();
+      });
+      const packed = pack(request);
+      worker.postMessage(packed, [packed.buffer]);
+    });
+  }
+
+  /** Calls when one job has run for longer than its limit. */
+  #watchOver(late: () => void): void {
+    const { timeLimit } = this.#options;
+    let job = -1;
+    let since = this.#clock.monotonic();
+    const look = (): void => {
+      const current = Atomics.load(this.#progress, progressCells.job);
+      const now = this.#clock.monotonic();
+      if (current !== job) {
+        job = current;
+        since = now;
+      }
+      if (now - since > timeLimit + Atomics.load(this.#progress, progressCells.allowance)) late();
+      else this.#watch = this.#clock.after(timeLimit / looks, look);
+    };
+    this.#watch = this.#clock.after(timeLimit / looks, look);
+  }
+
+  #start(): Worker {
+    const worker = new Worker(this.#options.entry, {
+      workerData: this.#progress.buffer,
+      resourceLimits: { maxOldGenerationSizeMb: this.#options.memoryLimit },
+    });
+    // Between two requests nobody else listens; what happens then shows at the next one.
+    worker.on('error', () => {
+      if (this.#worker === worker) this.#worker = undefined;
+    });
+    return worker;
+  }
+}
+
+function failure(cause: unknown): SealError {
+  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
+  if (code === 'ERR_WORKER_OUT_OF_MEMORY') return loss('SEAL-DOC-LIMIT', 'the document took too much memory', cause);
+  return loss('SEAL-INTERNAL', 'the worker for documents failed', cause);
+}
+
+function loss(code: ErrorCode, message: string, cause?: unknown): SealError {
+  const hint =
+    code === 'SEAL-DOC-LIMIT'
+      ? 'have the document checked: an honest one does not need that much'
+      : 'please report this with the log lines around it';
+  return new SealError(code, message, { hint, cause });
+}

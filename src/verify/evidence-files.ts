@@ -1,0 +1,72 @@
+import { SealError } from '../errors.ts';
+import { readElement, Tag } from '../formats/der.ts';
+import { looksLikeSignedData } from '../formats/cms.ts';
+import { verifyEvidenceRecord } from './evidence.ts';
+import { digestedSource, knownByDigest, type DigestedObject, type VerifyInput } from './types.ts';
+import { judgeToken } from './timestamps.ts';
+import type { EvidenceRecordReport } from '../model/verification.ts';
+import type { ByteSource } from '../ports/bytes.ts';
+import type { VerifyContext } from './context.ts';
+
+/** Evidence records are small; what is longer is none. */
+const maxRecord = 64 * 1024 * 1024;
+
+export interface EvidenceFindings {
+  readonly reports: readonly EvidenceRecordReport[];
+  /** UTC ms: since when the file itself is proven; Infinity when nothing proves it. */
+  readonly provenAt: number;
+}
+
+/** Whether a file is an EvidenceRecord (RFC 4998 §3.1) rather than something that one may be about. */
+export function looksLikeEvidenceRecord(source: ByteSource): boolean {
+  const head = source.read(0, 16);
+  try {
+    const at = (head[1] ?? 0) & 0x80 ? 2 + ((head[1] ?? 0) & 0x7f) : 2;
+    return head[0] === Tag.sequence && readElement(head, at).raw.equals(Buffer.from('020101', 'hex'));
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Judges the evidence records that came with a file, and the file itself when it is one, against everything that was given: the file, the
+ * documents, the digests.
+ */
+export function verifyEvidence(context: VerifyContext, input: VerifyInput): EvidenceFindings {
+  const own = looksLikeEvidenceRecord(input.source);
+  const documents = [...input.detached.map(digestedSource), ...knownByDigest(input.digests)];
+  const objects = own ? documents : [digestedSource(input), ...documents];
+  const records = [...(own ? [input.source.read(0, maxRecord)] : []), ...input.evidence.map(({ bytes }) => bytes)];
+  const reports = records.map((record) => (looksLikeSignedData(input.source) ? judgeMembers : judge)(context, record, objects));
+  const proofs = reports.flatMap(({ covered, indication, provenSince }) =>
+    indication === 'PASSED' && provenSince !== undefined && covered.includes(input.name) ? [Date.parse(provenSince)] : [],
+  );
+  return { reports, provenAt: Math.min(Infinity, ...proofs) };
+}
+
+/** A record that holds a single hash need not cover both a detached signature and its document: the one that it covers is proven. */
+function judgeMembers(context: VerifyContext, record: Buffer, objects: readonly DigestedObject[]): EvidenceRecordReport {
+  const whole = judge(context, record, objects);
+  if (whole.indication === 'PASSED' || whole.covered.length === 0 || whole.covered.length === objects.length) return whole;
+  const part = judge(
+    context,
+    record,
+    objects.filter(({ name }) => whole.covered.includes(name)),
+  );
+  if (part.indication !== 'PASSED' || part.warnings.length > 0) return whole;
+  const others = objects.filter(({ name }) => !whole.covered.includes(name)).map(({ name }) => name);
+  return { ...part, warnings: [`the record does not cover ${others.join(', ')}`] };
+}
+
+function judge(context: VerifyContext, record: Buffer, objects: readonly DigestedObject[]): EvidenceRecordReport {
+  try {
+    return verifyEvidenceRecord(record, objects, {
+      at: context.options.at,
+      judge: (token, at) => judgeToken(context, token, { kind: 'evidence-record', at }),
+    });
+  } catch (error) {
+    if (!(error instanceof SealError) || error.code !== 'SEAL-INPUT-INVALID') throw error;
+    const words = { indication: 'FAILED', subIndication: 'FORMAT_FAILURE' } as const;
+    return { ...words, covered: [], chains: [], errors: [error.message], warnings: [] };
+  }
+}

@@ -1,0 +1,96 @@
+import { displayName } from '../../formats/names.ts';
+import { evaluationNotice, meaning, readableTime, timestampKinds } from './words.ts';
+import type { ChainReport, EvidenceRecordReport, FileReport, SignatureReport, TimestampReport } from '../../model/verification.ts';
+
+/** The reports as an operator reads them in a terminal: names are escaped, one fact a line. */
+export function textReport(reports: readonly FileReport[]): string {
+  return reports.map((report) => `${fileLines(report).join('\n')}\n`).join('\n');
+}
+
+function fileLines(report: FileReport): string[] {
+  return [
+    `${displayName(report.file)}: ${verdict(report)}`,
+    ...(report.evaluation ? [`  ${evaluationNotice}`] : []),
+    `  judged for ${readableTime(report.validationTime)}`,
+    ...report.errors.map((error) => `  ! ${displayName(error)}`),
+    ...report.signatures.flatMap((signature, at) => [
+      `  signature ${at + 1} of ${report.signatures.length}`,
+      ...indent(signatureLines(signature)),
+    ]),
+    ...report.timestamps.flatMap((timestamp) => indent(timestampLines(timestamp), '  ')),
+    ...report.evidenceRecords.flatMap((record) => ['  evidence record', ...indent(evidenceLines(record))]),
+  ];
+}
+
+type Judged = Pick<FileReport | TimestampReport | EvidenceRecordReport, 'indication' | 'subIndication'>;
+
+function verdict({ indication, subIndication }: Judged): string {
+  return subIndication === undefined ? indication : `${indication} (${subIndication}): ${meaning(indication, subIndication)}`;
+}
+
+function indent(lines: readonly string[], by = '    '): string[] {
+  return lines.map((line) => by + line);
+}
+
+function signatureLines(signature: SignatureReport): string[] {
+  const { signer, signatureAlgorithm, signingTime } = signature;
+  return [
+    `${signature.format.toUpperCase()} ${signature.level}, ${displayName(signature.scope)}`,
+    verdict(signature),
+    `intact: ${yes(signature.intact)}  valid: ${yes(signature.valid)}  trusted: ${yes(signature.trusted)}`,
+    ...(signer ? [`signed by ${displayName(signer.subject)}, serial number ${signer.serialNumber}`] : []),
+    ...(signatureAlgorithm === undefined ? [] : [`algorithm: ${signatureAlgorithm}`]),
+    ...(signingTime === undefined ? [] : [`claimed time: ${readableTime(signingTime)}`]),
+    `proven to exist at: ${readableTime(signature.bestSignatureTime)}`,
+    ...chainLines(signature.chain),
+    ...notes(signature),
+    ...signature.timestamps.flatMap(timestampLines),
+  ];
+}
+
+function chainLines(chain: ChainReport): string[] {
+  return [
+    ...chain.certificates.map(
+      ({ subject, notAfter, trustAnchor }) =>
+        `${trustAnchor ? 'anchor' : 'certificate'}: ${displayName(subject)}, until ${readableTime(notAfter)}`,
+    ),
+    ...chain.revocation.map(
+      ({ certificate, status, source, thisUpdate }) =>
+        `revocation of ${displayName(certificate)}: ${status}${source ? ` (${source.toUpperCase()}${thisUpdate ? ` of ${readableTime(thisUpdate)}` : ''})` : ''}`,
+    ),
+    ...notes(chain),
+  ];
+}
+
+function notes({ errors, warnings = [] }: { readonly errors: readonly string[]; readonly warnings?: readonly string[] }): string[] {
+  return [...errors.map((text) => `! ${displayName(text)}`), ...warnings.map((text) => `~ ${displayName(text)}`)];
+}
+
+function timestampLines(timestamp: TimestampReport): string[] {
+  return [
+    `${timestampKinds[timestamp.kind]} of ${readableTime(timestamp.genTime)}: ${verdict(timestamp)}`,
+    ...indent([
+      `intact: ${yes(timestamp.intact)}  valid: ${yes(timestamp.valid)}  trusted: ${yes(timestamp.trusted)}`,
+      ...chainLines(timestamp.chain),
+      ...notes(timestamp),
+    ]),
+  ];
+}
+
+function evidenceLines(record: EvidenceRecordReport): string[] {
+  return [
+    verdict(record),
+    ...(record.provenSince === undefined ? [] : [`proves existence since ${readableTime(record.provenSince)}`]),
+    ...(record.provesUntil === undefined ? [] : [`unrenewed it proves until ${readableTime(record.provesUntil)}`]),
+    ...record.covered.map((name) => `covers ${displayName(name)}`),
+    ...notes(record),
+    ...record.chains.flatMap(({ digestAlgorithm, timestamps }) => [
+      `chain over ${digestAlgorithm}`,
+      ...indent(timestamps.flatMap(timestampLines)),
+    ]),
+  ];
+}
+
+function yes(fact: boolean): string {
+  return fact ? 'yes' : 'no';
+}

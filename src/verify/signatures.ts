@@ -1,0 +1,120 @@
+import { SealError } from '../errors.ts';
+import { oids } from '../formats/oids.ts';
+import { digestOf } from '../formats/digests.ts';
+import { checkSigner, type SignedContent, type SignerCheck } from '../formats/cms-verify.ts';
+import { signingTime } from '../formats/cms-attributes.ts';
+import { summarize } from '../formats/x509.ts';
+import { describeSignature, judgeAlgorithms } from '../pki/algorithms.ts';
+import { purposes } from '../pki/purposes.ts';
+import { judgeChain, noCertificate, poolOf } from './chains.ts';
+import { blockVerdict, totalVerdict, worstOf, type Verdict } from './indications.ts';
+import { verifyToken, type TokenVerdict } from './timestamps.ts';
+import type { SignedData } from '../formats/cms.ts';
+import type { SignerInfo } from '../formats/cms-signer-info.ts';
+import type { AnyDigest } from '../model/algorithms.ts';
+import type { ChainReport, SignatureReport } from '../model/verification.ts';
+import type { VerifyContext } from './context.ts';
+
+/** One CMS signature and where it was found. */
+export interface SignatureQuestion {
+  readonly format: 'cades' | 'pades';
+  readonly cms: SignedData;
+  readonly signer: SignerInfo;
+  readonly content: SignedContent;
+  /** What it covers, in plain words. */
+  readonly scope: string;
+  /** UTC ms: earliest time at which the signature is proven to have existed by something outside of it. */
+  readonly provenAt: number;
+  /** What the place of the signature says about its format: worst first. */
+  readonly problems?: SignerCheck['problems'];
+  readonly warnings?: readonly string[];
+  /** Claimed outside the CMS (PDF /M); UTC ms. */
+  readonly claimedTime?: number;
+}
+
+/**
+ * Judges one signature (EN 319 102-1 §5.3, §5.5): format, certificate, value, content; its timestamps give the best signature time; chain,
+ * revocation and algorithms are judged as of then. Hostile input: whatever is wrong is a verdict.
+ */
+export function verifySignature(context: VerifyContext, question: SignatureQuestion): SignatureReport {
+  const { cms, content, signer } = question;
+  const pool = poolOf(context, cms);
+  const candidates = [...cms.certificates, ...context.known.map(({ der }) => der)];
+  const check = checkSigner(signer, cms.contentType, candidates, content, (der) => context.cache.certificate(der));
+  const timestamps = signatureTimestamps(context, question);
+  const best = Math.min(question.provenAt, ...timestamps.filter(proves).map(({ genTime = Infinity }) => genTime));
+  const { certificate } = check;
+  const chain = certificate ? judgeChain(context, certificate, best, purposes.documentSignature, pool) : noCertificate;
+  const strength = strengthProblems(context, signer, check, best);
+  const problems = [...(question.problems ?? []), ...check.problems];
+  const claimed = question.claimedTime ?? claimedTime(signer);
+  return {
+    format: check.certificateProtected ? question.format : 'cms',
+    level: levelOf(question, check, timestamps),
+    ...verdictOf(context, problems, chain, strength.errors),
+    intact: check.intact && (question.problems ?? []).length === 0,
+    valid: check.valid,
+    trusted: chain.indication === 'PASSED',
+    ...(certificate ? { signer: summarize(certificate) } : {}),
+    signatureAlgorithm: describeSignature(signer.signatureAlgorithm, check.digestAlgorithm),
+    ...(check.digestAlgorithm ? { digestAlgorithm: check.digestAlgorithm } : {}),
+    ...(claimed === undefined ? {} : { signingTime: new Date(claimed).toISOString() }),
+    bestSignatureTime: new Date(best).toISOString(),
+    scope: question.scope,
+    chain,
+    timestamps: timestamps.map(({ report }) => report),
+    errors: [...problems.map(({ message }) => message), ...strength.errors],
+    warnings: [...(question.warnings ?? []), ...check.warnings, ...strength.warnings],
+  };
+}
+
+function signatureTimestamps(context: VerifyContext, { cms, provenAt, signer }: SignatureQuestion): TokenVerdict[] {
+  const tokens = signer.unsignedAttributes
+    .filter(({ type }) => type === oids.signatureTimeStampToken)
+    .flatMap(({ values }) => values.map(({ raw }) => raw));
+  const imprint = (algorithm: AnyDigest): Buffer => digestOf(algorithm, signer.signatureValue);
+  const pool = poolOf(context, cms);
+  return tokens.map((token) => verifyToken(context, token, { kind: 'signature-timestamp', at: provenAt, imprint, pool }));
+}
+
+/** Only a timestamp that is good itself proves a time (EN 319 102-1 §5.5.4). */
+function proves({ report }: TokenVerdict): boolean {
+  return report.indication === 'PASSED' && report.trusted;
+}
+
+function claimedTime({ signedAttributes }: SignerInfo): number | undefined {
+  try {
+    return signedAttributes && signingTime(signedAttributes.attributes);
+  } catch (error) {
+    if (error instanceof SealError) return undefined;
+    throw error;
+  }
+}
+
+interface Strength {
+  readonly errors: readonly string[];
+  readonly warnings: readonly string[];
+}
+
+function strengthProblems({ trust }: VerifyContext, signer: SignerInfo, check: SignerCheck, at: number): Strength {
+  if (trust === undefined || check.certificate === undefined || !check.valid) return { errors: [], warnings: [] };
+  return judgeAlgorithms(signer.signatureAlgorithm, check.certificate.keyType(), at, trust.catalogue, check.digestAlgorithm);
+}
+
+function verdictOf(context: VerifyContext, problems: SignerCheck['problems'], chain: ChainReport, strength: readonly string[]): Verdict {
+  const blocks = problems.map(({ subIndication }) => blockVerdict(subIndication));
+  if (strength.length > 0) blocks.push(blockVerdict('CRYPTO_CONSTRAINTS_FAILURE_NO_POE'));
+  const { indication, subIndication } = chain;
+  const judged = context.trust === undefined ? [] : [{ indication, ...(subIndication === undefined ? {} : { subIndication }) }];
+  return worstOf([...blocks, ...judged].map(totalVerdict)) ?? { indication: 'TOTAL-PASSED' };
+}
+
+/** Baseline level (EN 319 122-1 §6, EN 319 142-1 §6) as far as the signature itself tells; `-` for a CMS that is none. */
+function levelOf({ signer, cms }: SignatureQuestion, check: SignerCheck, timestamps: readonly TokenVerdict[]): string {
+  if (!check.certificateProtected) return '-';
+  const types = new Set(signer.unsignedAttributes.map(({ type }) => type));
+  if (types.has(oids.archiveTimestampV3)) return 'B-LTA';
+  if (timestamps.length === 0) return 'B-B';
+  const longTerm = types.has(oids.revocationValues) || cms.revocationChoices.length > 0;
+  return longTerm ? 'B-LT' : 'B-T';
+}
