@@ -1,0 +1,103 @@
+import { SealError } from '../errors.ts';
+import { parseCertificate, summarize } from '../formats/x509.ts';
+import type { KeySource, KeyStatus } from '../ports/keys.ts';
+import type { App, Call } from './context.ts';
+import { isoTime } from './views.ts';
+
+/** A key as `key list` shows it. */
+export interface KeyView extends Pick<KeyStatus, 'name' | 'source' | 'state' | 'reason' | 'pinTriesLeft' | 'reader' | 'token'> {
+  readonly certificate?: {
+    readonly subject: string;
+    readonly issuer: string;
+    readonly serialNumber: string;
+    readonly notAfter: string;
+    readonly daysLeft: number;
+  };
+  readonly activation?: { readonly since: string; readonly until?: string };
+  readonly signaturesLeft?: number;
+  readonly signaturesToday: number;
+  readonly signatures: number;
+  /** Signatures that may have been made without being recorded; they count. */
+  readonly inDoubt: number;
+}
+
+const day = 86_400_000;
+
+/** `key list`: every configured key, its state and why. */
+export async function keyViews({ fx }: Pick<App, 'fx'>): Promise<KeyView[]> {
+  return await Promise.all(fx.keys.map(async (source) => await keyView({ fx }, source)));
+}
+
+async function keyView({ fx }: Pick<App, 'fx'>, source: KeySource): Promise<KeyView> {
+  const { certificate, activation, ...status } = source.status();
+  const now = fx.clock.now();
+  const [today, ever] = await Promise.all([
+    fx.store.signatureCounts(source.name, now - (now % day)),
+    fx.store.signatureCounts(source.name, 0),
+  ]);
+  return {
+    ...status,
+    ...(certificate === undefined ? {} : { certificate: describe(certificate, now) }),
+    ...(activation === undefined
+      ? {}
+      : {
+          activation: { since: isoTime(activation.since), ...(activation.until === undefined ? {} : { until: isoTime(activation.until) }) },
+        }),
+    ...(activation?.signaturesLeft === undefined ? {} : { signaturesLeft: activation.signaturesLeft }),
+    signaturesToday: today.signed + today.doubt + today.open,
+    signatures: ever.signed + ever.doubt + ever.open,
+    inDoubt: ever.doubt,
+  };
+}
+
+function describe(der: Buffer, now: number): NonNullable<KeyView['certificate']> {
+  const certificate = parseCertificate(der);
+  const { subject, issuer, serialNumber, notAfter } = summarize(certificate);
+  return { subject, issuer, serialNumber, notAfter, daysLeft: Math.floor((certificate.notAfter - now) / day) };
+}
+
+/** @throws SealError SEAL-KEY-UNKNOWN */
+export function keySource({ fx }: Pick<App, 'fx'>, name: string): KeySource {
+  const source = fx.keys.find((key) => key.name === name);
+  if (source !== undefined) return source;
+  throw new SealError('SEAL-KEY-UNKNOWN', `no key is called “${name}”`, {
+    hint: `keys are ${fx.keys.map((key) => key.name).join(', ') || 'not configured'}`,
+  });
+}
+
+/** `key activate`: one try with the PIN of the call. @throws SealError SEAL-KEY-PIN-* */
+export async function activateKey(
+  app: Pick<App, 'fx'>,
+  { name }: { readonly name: string },
+  call: Pick<Call, 'actor' | 'secret'>,
+): Promise<KeyView> {
+  const source = keySource(app, name);
+  if (call.secret === undefined)
+    throw new SealError('SEAL-USAGE', 'no PIN was given', { hint: 'enter it at the prompt, or use --pin-file' });
+  const { clock, store } = app.fx;
+  try {
+    await source.activate(call.secret);
+  } catch (error) {
+    await store.audit({
+      at: clock.now(),
+      actor: call.actor,
+      action: 'key-activation-refused',
+      details: { key: name, code: error instanceof SealError ? error.code : 'SEAL-INTERNAL' },
+    });
+    throw error;
+  }
+  await store.audit({ at: clock.now(), actor: call.actor, action: 'key-activated', details: { key: name } });
+  return await keyView(app, source);
+}
+
+/** `key deactivate` */
+export async function deactivateKey(
+  app: Pick<App, 'fx'>,
+  { name }: { readonly name: string },
+  call: Pick<Call, 'actor'>,
+): Promise<KeyView> {
+  const source = keySource(app, name);
+  await source.deactivate();
+  await app.fx.store.audit({ at: app.fx.clock.now(), actor: call.actor, action: 'key-deactivated', details: { key: name } });
+  return await keyView(app, source);
+}
