@@ -1,3 +1,4 @@
+import { SealError } from '../../errors.ts';
 import { openSecurity, type Security } from './encryption.ts';
 import { Input } from './input.ts';
 import {
@@ -123,6 +124,13 @@ export class PdfDocument {
     return this.#keep(this.#input.parse(location.offset, (parser, base) => readObject(parser, base, number, generation)));
   }
 
+  /** The object that has this number now, whatever its generation. */
+  current(number: number): IndirectObject | undefined {
+    const location = this.xref.locate(number);
+    if (!location || location.kind === 'free') return undefined;
+    return this.object(new Reference(number, location.kind === 'plain' ? location.generation : 0));
+  }
+
   /** Data of a stream as it stands in the file, still encoded and encrypted. */
   streamData(stream: Stream): Buffer {
     const length = this.resolve(stream.dictionary.get('Length'));
@@ -133,10 +141,21 @@ export class PdfDocument {
     return this.#input.bytes(stream.offset, length);
   }
 
-  /** Bytes of a string of this object, decrypted where it is encrypted. */
+  /** Whether strings can be read: the document is not encrypted, or its password was given. */
+  get readable(): boolean {
+    try {
+      this.security();
+      return true;
+    } catch (error) {
+      if (error instanceof SealError && error.code === 'SEAL-DOC-ENCRYPTED') return false;
+      throw error;
+    }
+  }
+
+  /** Bytes of a string of this object, decrypted where it is encrypted and can be. */
   text(object: IndirectObject, string: StringObject): Buffer {
     const bytes = string.value();
-    if (object.base === undefined || !this.encrypted) return bytes;
+    if (object.base === undefined || !this.encrypted || !this.readable) return bytes;
     return this.security()?.decryptString(object.number, object.generation, bytes) ?? bytes;
   }
 

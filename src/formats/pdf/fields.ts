@@ -79,13 +79,18 @@ function isField(document: PdfDocument, kid: Value): boolean {
 
 function describe(document: PdfDocument, object: IndirectObject, dictionary: Dictionary, inherited: Inherited): Inherited {
   const partial = document.follow(dictionary.get('T'), object);
-  const name = partial.value instanceof StringObject ? decodeText(document.text(partial.object, partial.value)) : '';
+  const name = partial.value instanceof StringObject ? nameFrom(document, partial.object, partial.value) : '';
   return {
     name: inherited.name === '' || name === '' ? inherited.name + name : `${inherited.name}.${name}`,
     type: dictionary.get('FT') ?? inherited.type,
     value: dictionary.get('V') ?? inherited.value,
     within: dictionary.get('V') === undefined ? inherited.within : object,
   };
+}
+
+/** Without the password the name of a field is its number. */
+function nameFrom(document: PdfDocument, object: IndirectObject, text: StringObject): string {
+  return document.readable || object.base === undefined ? decodeText(document.text(object, text)) : `#${object.number}`;
 }
 
 function field(document: PdfDocument, object: IndirectObject, dictionary: Dictionary, { name, type, value, within }: Inherited): Field {
