@@ -76,7 +76,8 @@ function changedNumbers(newer: readonly Section[], before: PdfDocument, after: P
 }
 
 function same(one: Location | undefined, other: Location | undefined): boolean {
-  const [a, b] = [one ?? { kind: 'free' }, other ?? { kind: 'free' }];
+  const free: Location = { kind: 'free' };
+  const [a, b] = [one ?? free, other ?? free];
   if (a.kind === 'plain') return b.kind === 'plain' && a.offset === b.offset && a.generation === b.generation;
   if (a.kind === 'packed') return b.kind === 'packed' && a.container === b.container && a.index === b.index;
   return b.kind === 'free';

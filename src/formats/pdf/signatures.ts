@@ -142,7 +142,8 @@ function claims(
 ): Pick<PdfSignature, 'signingTime' | 'reason' | 'location' | 'contact'> {
   const text = (key: string): string | undefined => {
     const { value, object } = document.follow(signature.get(key), field.valueObject);
-    return value instanceof StringObject ? decodeText(document.text(object, value)) : undefined;
+    const legible = document.readable || object.base === undefined;
+    return legible && value instanceof StringObject ? decodeText(document.text(object, value)) : undefined;
   };
   const signingTime = decodeDate(text('M') ?? '');
   const [reason, location, contact] = [text('Reason'), text('Location'), text('ContactInfo')];

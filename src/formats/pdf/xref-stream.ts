@@ -25,7 +25,7 @@ export function readXrefStream(input: Input, offset: number): Section {
   if (length > longestStream) throw beyondLimit('the cross-reference stream is too long');
   const widths = integers(dictionary.get('W'), 'W');
   const [kind = 0, second = 0, third = 0] = widths;
-  if (widths.length !== 3 || widths.some((width) => width > 6)) throw damaged('/W of a cross-reference stream is malformed', offset);
+  if (widths.length !== 3 || widths.some((width) => width > 8)) throw damaged('/W of a cross-reference stream is malformed', offset);
   const runs = readRuns(dictionary, offset);
   const count = runs.reduce((sum, run) => sum + run.count, 0);
   const width = kind + second + third;
@@ -76,7 +76,11 @@ function locate(table: Buffer, widths: readonly number[], runs: readonly Run[], 
 
 function entry(table: Buffer, [kindWidth = 0, secondWidth = 0, thirdWidth = 0]: readonly number[], row: number): Location | undefined {
   const at = row * (kindWidth + secondWidth + thirdWidth);
-  const field = (offset: number, width: number): number => (width === 0 ? 0 : table.readUIntBE(offset, width));
+  const field = (offset: number, width: number): number => {
+    const low = Math.min(width, 4);
+    const high = width > low ? table.readUIntBE(offset, width - low) : 0;
+    return high * 2 ** 32 + (low === 0 ? 0 : table.readUIntBE(offset + width - low, low));
+  };
   // Table 18: without a type field, type 1.
   const kind = kindWidth === 0 ? 1 : field(at, kindWidth);
   const second = field(at + kindWidth, secondWidth);
