@@ -114,7 +114,7 @@ function attributeText({ type, value }: NameAttribute): string {
 export function distinguishedName(name: Buffer): string {
   try {
     return parseName(name)
-      .map((attributes) => attributes.map(attributeText).join('+'))
+      .map((attributes) => attributes.map(attributeText).reverse().join('+'))
       .reverse()
       .join(',');
   } catch {
