@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
 
 /** Programs and modules that prove our output but are not ours. `bin/test` with CI=true installs them (test/setup). */
 const found: Record<string, () => boolean> = {
@@ -10,12 +11,27 @@ const found: Record<string, () => boolean> = {
   certutil: () => runs('sh', ['-c', 'command -v certutil']),
   strace: () => runs('strace', ['-V']),
   softhsm: () => softhsmModule !== undefined && runs('softhsm2-util', ['--version']),
+  'softhsm-dev': () => existsSync('/usr/include/softhsm/pkcs11.h'),
   opensc: () => runs('sh', ['-c', 'command -v pkcs11-tool']),
   pyhanko: () => existsSync(`${venv}/bin/pyhanko`),
   dss: () => existsSync(`${oracleHome}/target/dss-oracle.jar`) && runs('java', ['-version']),
   chromium: () => existsSync('/usr/bin/chromium'),
+  pkits: () => pkitsData() !== undefined,
 };
-export type Tool = 'openssl' | 'gcc' | 'qpdf' | 'pdfsig' | 'certutil' | 'strace' | 'softhsm' | 'opensc' | 'pyhanko' | 'dss' | 'chromium';
+export type Tool =
+  | 'openssl'
+  | 'gcc'
+  | 'qpdf'
+  | 'pdfsig'
+  | 'certutil'
+  | 'strace'
+  | 'softhsm'
+  | 'softhsm-dev'
+  | 'opensc'
+  | 'pyhanko'
+  | 'dss'
+  | 'chromium'
+  | 'pkits';
 
 const top = new URL('../../', import.meta.url).pathname;
 /** Virtual environment with pyHanko, beside the project. */
@@ -28,6 +44,13 @@ export const softhsmModule = [
   '/usr/lib/aarch64-linux-gnu/softhsm/libsofthsm2.so',
   '/usr/local/lib/softhsm/libsofthsm2.so',
 ].find(existsSync);
+
+/** The NIST PKITS certificates and CRLs of PyPI's cryptography-vectors. */
+export function pkitsData(): string | undefined {
+  const libraries = join(venv, 'lib');
+  const versions = existsSync(libraries) ? readdirSync(libraries) : [];
+  return versions.map((version) => join(libraries, version, 'site-packages/cryptography_vectors/x509/PKITS_data')).find(existsSync);
+}
 
 function runs(command: string, args: string[]): boolean {
   const result = spawnSync(command, args, { stdio: 'ignore' });

@@ -1,0 +1,21 @@
+import { pkcs11Sources } from './pkcs11/source.ts';
+import { pkcs12Source } from './pkcs12.ts';
+import type { KeyEffects } from './effects.ts';
+import type { KeyConfig } from '../../model/config.ts';
+import type { KeySource } from '../../ports/keys.ts';
+
+export type { KeyEffects } from './effects.ts';
+
+/**
+ * The key sources of a configuration, in its order, not yet opened: the one list of the kinds there are. The keys of a kind are made together,
+ * because keys on one card share its process.
+ */
+export function keySources(configs: readonly KeyConfig[], fx: KeyEffects): KeySource[] {
+  const made = [...of('pkcs12', configs).map((config) => pkcs12Source(config, fx)), ...pkcs11Sources(of('pkcs11', configs), fx)];
+  const byName = new Map(made.map((source) => [source.name, source]));
+  return configs.flatMap(({ name }) => byName.get(name) ?? []);
+}
+
+function of<S extends KeyConfig['source']>(source: S, configs: readonly KeyConfig[]): Extract<KeyConfig, { source: S }>[] {
+  return configs.filter((config): config is Extract<KeyConfig, { source: S }> => config.source === source);
+}

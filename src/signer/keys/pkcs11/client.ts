@@ -1,0 +1,221 @@
+import { withPin } from './pin.ts';
+import { findKeys, readCertificates } from './objects.ts';
+import { asFault, DriverFault } from './module.ts';
+import type pkcs11js from 'pkcs11js';
+import type { Loaded, Pkcs11 } from './module.ts';
+import type { Calls, MechanismCall, PinState, TokenCertificate, TokenKey, TokenSelector, TokenView } from './messages.ts';
+
+// Values that pkcs11js has no names for (PKCS#11 §3.3, CK_STATE).
+const userStates: ReadonlySet<number> = new Set([1, 3]);
+const userAlreadyLoggedIn = 256;
+const tokenNotPresent = 224;
+const longestSignature = 2048;
+
+interface Open {
+  readonly slot: pkcs11js.Handle;
+  readonly serial: string;
+  readonly sessions: readonly pkcs11js.Handle[];
+}
+
+/** One token of a loaded module: keeps its sessions open as long as it is there. */
+export class TokenClient {
+  readonly #api: Pkcs11;
+  readonly #module: pkcs11js.PKCS11;
+  readonly #wanted: number;
+  #open: Open | undefined;
+  #free: pkcs11js.Handle[] = [];
+  readonly #waiting: ((session: pkcs11js.Handle | undefined) => void)[] = [];
+
+  constructor({ api, module }: Loaded, sessions: number) {
+    this.#api = api;
+    this.#module = module;
+    this.#wanted = sessions;
+  }
+
+  library(): string {
+    const { libraryDescription, libraryVersion } = this.#module.C_GetInfo();
+    return `${libraryDescription.trim()} ${libraryVersion.major}.${libraryVersion.minor}`;
+  }
+
+  look(selector: TokenSelector): TokenView | undefined {
+    this.#drainSlotEvents();
+    const found = this.#find(selector);
+    if (found === undefined) {
+      this.#drop();
+      return undefined;
+    }
+    const { slot, info } = found;
+    const serial = info.serialNumber.trim();
+    const state = this.#open?.serial === serial && this.#open.slot.equals(slot) ? this.#sessionState() : undefined;
+    if (state === undefined) {
+      this.#drop();
+      this.#openSessions(slot, serial);
+    }
+    return {
+      label: info.label.trim(),
+      serial,
+      reader: this.#module.C_GetSlotInfo(slot).slotDescription.trim(),
+      pin: this.#pinState(info.flags),
+      pinPad: (info.flags & this.#api.CKF_PROTECTED_AUTHENTICATION_PATH) !== 0,
+      loggedIn: userStates.has(state ?? this.#sessionState() ?? 0),
+      fresh: state === undefined,
+    };
+  }
+
+  certificates(): { certificates: TokenCertificate[]; mechanisms: number[] } {
+    const { slot, sessions } = this.#opened();
+    const [session] = sessions;
+    return {
+      certificates: session === undefined ? [] : readCertificates(this.#api, this.#module, session),
+      mechanisms: this.#module.C_GetMechanismList(slot),
+    };
+  }
+
+  login(pinPad: boolean): TokenKey[] {
+    if (pinPad) this.#loginUser('');
+    else
+      withPin((pin) => {
+        this.#loginUser(pin);
+      });
+    const [session] = this.#opened().sessions;
+    return session === undefined ? [] : findKeys(this.#api, this.#module, session);
+  }
+
+  logout(): void {
+    const session = this.#open?.sessions[0];
+    if (session !== undefined) this.#module.C_Logout(session);
+  }
+
+  async sign({ key, mechanism, input, contextPin }: Calls['sign']['args']): Promise<Buffer> {
+    const session = await this.#takeSession().catch((error: unknown) => {
+      if (contextPin) withPin(() => undefined);
+      throw error;
+    });
+    try {
+      const begin = (): void => {
+        this.#module.C_SignInit(session, this.#mechanism(mechanism), key);
+      };
+      if (contextPin)
+        withPin((pin) => {
+          begin();
+          this.#login(session, this.#api.CKU_CONTEXT_SPECIFIC, pin);
+        });
+      else begin();
+      // `input` is referenced until the end: the thread reads it in place.
+      const signature = await this.#module.C_SignAsync(session, input, Buffer.alloc(longestSignature));
+      return Buffer.from(signature);
+    } finally {
+      this.#giveBack(session);
+    }
+  }
+
+  close(): void {
+    this.#drop();
+    try {
+      this.#module.C_Finalize();
+    } catch {
+      // The process ends anyway.
+    }
+  }
+
+  #loginUser(pin: string): void {
+    const [session] = this.#opened().sessions;
+    if (session !== undefined) this.#login(session, this.#api.CKU_USER, pin);
+  }
+
+  #login(session: pkcs11js.Handle, user: number, pin: string): void {
+    try {
+      this.#module.C_Login(session, user, pin);
+    } catch (thrown) {
+      if (asFault(thrown).rv !== userAlreadyLoggedIn) throw thrown;
+    }
+  }
+
+  #mechanism({ mechanism, pss }: MechanismCall): pkcs11js.Mechanism {
+    return pss === undefined ? { mechanism } : { mechanism, parameter: { type: this.#api.CK_PARAMS_RSA_PSS, ...pss } };
+  }
+
+  #opened(): Open {
+    if (this.#open === undefined) throw new DriverFault({ rv: tokenNotPresent, message: 'the token is not there' });
+    return this.#open;
+  }
+
+  /** OpenSC notices readers and cards when it is asked for events; they arrive without a change and are missed, so they say nothing by themselves. */
+  #drainSlotEvents(): void {
+    try {
+      while (this.#module.C_WaitForSlotEvent(this.#api.CKF_DONT_BLOCK) !== null);
+    } catch {
+      // Not every module has events.
+    }
+  }
+
+  #find(selector: TokenSelector): { slot: pkcs11js.Handle; info: pkcs11js.TokenInfo } | undefined {
+    for (const slot of this.#module.C_GetSlotList(true)) {
+      if (selector.slot !== undefined && Number(slot.readBigUInt64LE()) !== selector.slot) continue;
+      const info = this.#tokenInfo(slot);
+      if (info === undefined || (info.flags & this.#api.CKF_TOKEN_INITIALIZED) === 0) continue;
+      if (selector.serial !== undefined && info.serialNumber.trim() !== selector.serial) continue;
+      if (selector.label !== undefined && info.label.trim() !== selector.label) continue;
+      return { slot, info };
+    }
+    return undefined;
+  }
+
+  /** Undefined when the card has left between the list and the question. */
+  #tokenInfo(slot: pkcs11js.Handle): pkcs11js.TokenInfo | undefined {
+    try {
+      return this.#module.C_GetTokenInfo(slot);
+    } catch {
+      return undefined;
+    }
+  }
+
+  #sessionState(): number | undefined {
+    const session = this.#open?.sessions[0];
+    try {
+      return session === undefined ? undefined : this.#module.C_GetSessionInfo(session).state;
+    } catch {
+      return undefined;
+    }
+  }
+
+  #openSessions(slot: pkcs11js.Handle, serial: string): void {
+    const sessions = [this.#module.C_OpenSession(slot, this.#api.CKF_SERIAL_SESSION)];
+    while (sessions.length < this.#wanted) sessions.push(this.#module.C_OpenSession(slot, this.#api.CKF_SERIAL_SESSION));
+    this.#open = { slot, serial, sessions };
+    this.#free = [...sessions];
+  }
+
+  #drop(): void {
+    for (const session of this.#open?.sessions ?? []) {
+      try {
+        this.#module.C_CloseSession(session);
+      } catch {
+        // Gone with the card.
+      }
+    }
+    this.#open = undefined;
+    this.#free = [];
+    for (const waiting of this.#waiting.splice(0)) waiting(undefined);
+  }
+
+  async #takeSession(): Promise<pkcs11js.Handle> {
+    this.#opened();
+    const session = this.#free.pop() ?? (await new Promise<pkcs11js.Handle | undefined>((resolve) => this.#waiting.push(resolve)));
+    if (session === undefined) throw new DriverFault({ rv: tokenNotPresent, message: 'the token has left' });
+    return session;
+  }
+
+  #giveBack(session: pkcs11js.Handle): void {
+    if (this.#open?.sessions.includes(session) !== true) return;
+    const next = this.#waiting.shift();
+    if (next === undefined) this.#free.push(session);
+    else next(session);
+  }
+
+  #pinState(flags: number): PinState {
+    if (flags & this.#api.CKF_USER_PIN_LOCKED) return 'locked';
+    if (flags & this.#api.CKF_USER_PIN_FINAL_TRY) return 'last-try';
+    return flags & this.#api.CKF_USER_PIN_COUNT_LOW ? 'low' : 'unknown';
+  }
+}

@@ -1,0 +1,231 @@
+import { SealError, asSealError } from '../../../errors.ts';
+import { readPem } from '../../../formats/pem.ts';
+import { certificateProblem, nextCertificateChange } from '../certificate.ts';
+import { orderChain } from '../chain.ts';
+import { mechanismFor } from './mechanisms.ts';
+import { foreseeCertificate, pairKey } from './pairing.ts';
+import { Token } from './token.ts';
+import type { Certificate } from '../../../formats/x509.ts';
+import type { SignatureAlgorithm } from '../../../model/algorithms.ts';
+import type { Pkcs11KeyConfig } from '../../../model/config.ts';
+import type { Timer } from '../../../ports/clock.ts';
+import type { KeySource, KeyStatus, SigningKey } from '../../../ports/keys.ts';
+import type { KeyEffects } from '../effects.ts';
+import type { Pair } from './pairing.ts';
+import type { Activation, Visible } from './state.ts';
+import type { TokenConfig } from './token.ts';
+
+const maxBytes = 2 ** 22;
+const longestTimer = 20 * 86_400_000;
+const longestChunk = 64;
+
+/** Keys on PKCS#11 tokens; keys of one token share its card process and its activation. */
+export function pkcs11Sources(configs: readonly Pkcs11KeyConfig[], fx: KeyEffects): KeySource[] {
+  const tokens = new Map<string, Token>();
+  return configs.map((config) => {
+    const id = tokenId(config);
+    const token =
+      tokens.get(id) ??
+      new Token(
+        tokenConfig(
+          configs.filter((other) => tokenId(other) === id),
+          config,
+        ),
+        fx,
+      );
+    tokens.set(id, token);
+    return new Pkcs11Source(config, token, fx);
+  });
+}
+
+function tokenId({ module, environment, token }: Pkcs11KeyConfig): string {
+  return JSON.stringify([module, Object.entries(environment).sort(), token.label, token.serial, token.slot]);
+}
+
+/** The most careful of what the keys of a token say. */
+function tokenConfig(keys: readonly Pkcs11KeyConfig[], first: Pkcs11KeyConfig): TokenConfig {
+  const { name, module, token, environment } = first;
+  const pin = keys.find((key) => key.pin !== undefined)?.pin;
+  const times = keys.flatMap(({ maxTime }) => (maxTime === undefined ? [] : [maxTime]));
+  return {
+    name,
+    module,
+    token,
+    environment,
+    sessions: Math.max(...keys.map(({ sessions }) => sessions)),
+    timeout: Math.max(...keys.map(({ timeout }) => timeout)),
+    ...(pin === undefined ? {} : { pin }),
+    ...(times.length === 0 ? {} : { maxTime: Math.min(...times) }),
+  };
+}
+
+/** What an activation gives this key: the pair, or why there is none. */
+interface View {
+  readonly activation: Activation;
+  readonly pair?: Pair;
+  readonly key?: SigningKey;
+  readonly error?: SealError;
+}
+
+class Pkcs11Source implements KeySource {
+  readonly name: string;
+  readonly #config: Pkcs11KeyConfig;
+  readonly #token: Token;
+  readonly #fx: KeyEffects;
+  readonly #listeners: (() => void)[] = [];
+  #extra: readonly Buffer[] = [];
+  #extraError: SealError | undefined;
+  #view: View | undefined;
+  #joined = false;
+  #timer: Timer | undefined;
+
+  constructor(config: Pkcs11KeyConfig, token: Token, fx: KeyEffects) {
+    this.name = config.name;
+    this.#config = config;
+    this.#token = token;
+    this.#fx = fx;
+    token.onChange(() => {
+      this.#changed();
+    });
+  }
+
+  async open(): Promise<void> {
+    if (!this.#joined) this.#token.join();
+    this.#joined = true;
+    try {
+      const files = await Promise.all(this.#config.chain.map(async (path) => readPem(await this.#fx.files.read(path, maxBytes))));
+      this.#extra = files.flat();
+      this.#extraError = undefined;
+    } catch (thrown) {
+      this.#extraError = asSealError(thrown);
+      this.#fx.log.warn({ key: this.name, error: this.#extraError.toJSON() }, 'certificates of “chain:” cannot be read');
+    }
+    await this.#token.open();
+  }
+
+  key(): SigningKey | undefined {
+    const view = this.#current();
+    return view?.pair === undefined || this.#problem(view.pair.certificate) !== undefined ? undefined : view.key;
+  }
+
+  status(): KeyStatus {
+    const state = this.#token.state;
+    const visible = state.kind === 'away' ? undefined : state.visible;
+    const view = this.#current();
+    const certificate = view?.pair?.certificate ?? foreseeCertificate(this.#config, visible?.certificates ?? [], this.#fx.clock.now());
+    const problem = view?.error ?? (certificate === undefined ? undefined : this.#problem(certificate));
+    const error = problem ?? (state.kind === 'active' ? undefined : state.error) ?? this.#extraError;
+    return {
+      name: this.name,
+      source: 'pkcs11',
+      state: problem !== undefined ? 'unusable' : state.kind === 'active' ? 'ready' : state.state,
+      ...(error === undefined ? {} : { reason: error.message, error: error.toJSON() }),
+      ...(certificate === undefined ? {} : { certificate: certificate.der }),
+      ...(visible === undefined ? {} : describe(visible)),
+      ...(state.kind === 'active' ? { activation: activationStatus(state.activation) } : {}),
+    };
+  }
+
+  onChange(call: () => void): void {
+    this.#listeners.push(call);
+  }
+
+  activate(pin: Buffer): Promise<void> {
+    return this.#token.activate(pin);
+  }
+
+  deactivate(): Promise<void> {
+    return this.#token.deactivate();
+  }
+
+  async close(): Promise<void> {
+    this.#timer?.cancel();
+    if (!this.#joined) return;
+    this.#joined = false;
+    await this.#token.close();
+  }
+
+  #problem(certificate: Certificate): SealError | undefined {
+    return certificateProblem(certificate, this.#config, this.#fx.clock.now());
+  }
+
+  #changed(): void {
+    this.#watchDates();
+    for (const listener of this.#listeners) listener();
+  }
+
+  #current(): View | undefined {
+    const state = this.#token.state;
+    if (state.kind !== 'active') return undefined;
+    if (this.#view?.activation !== state.activation) this.#view = this.#make(state.activation, state.visible);
+    return this.#view;
+  }
+
+  #make(activation: Activation, visible: Visible): View {
+    try {
+      const pair = pairKey(this.#config, activation.keys, visible.certificates, this.#extra, this.#fx.clock.now());
+      return { activation, pair, key: this.#signingKey(activation, visible, pair) };
+    } catch (thrown) {
+      return { activation, error: asSealError(thrown) };
+    }
+  }
+
+  #signingKey(activation: Activation, visible: Visible, { key, certificate }: Pair): SigningKey {
+    const config = this.#config;
+    const keyType = certificate.keyType();
+    const individual = config.kind === 'individual' || key.alwaysAuthenticate;
+    const counted = individual || config.maxSignatures !== undefined || config.sessions === 1;
+    const mechanism = (algorithm: SignatureAlgorithm): ReturnType<typeof mechanismFor> =>
+      mechanismFor(keyType, algorithm, visible.mechanisms);
+    return {
+      name: config.name,
+      chain: orderChain(certificate, [...visible.certificates.map(({ der }) => der), ...this.#extra]),
+      keyType,
+      concurrency: individual ? 1 : config.sessions,
+      chunk: counted ? 1 : Math.min(longestChunk, config.sessions * 8),
+      supports: (algorithm) => mechanism(algorithm) !== undefined,
+      sign: async (data, algorithm, signal) => {
+        signal?.throwIfAborted();
+        const how = mechanism(algorithm);
+        if (how === undefined) throw noMechanism(config.name, algorithm);
+        const raw = await this.#token.sign(activation, { key: key.handle, mechanism: how.call, input: how.input(data) }, individual);
+        return how.output(raw);
+      },
+    };
+  }
+
+  /** Tells the listeners when the certificate starts or stops being usable. */
+  #watchDates(): void {
+    this.#timer?.cancel();
+    const certificate = this.#current()?.pair?.certificate;
+    const now = this.#fx.clock.now();
+    const next = certificate === undefined ? undefined : nextCertificateChange(certificate, this.#config, now);
+    if (next === undefined) return;
+    this.#timer = this.#fx.clock.after(Math.min(next - now, longestTimer), () => {
+      this.#changed();
+    });
+  }
+}
+
+function describe({ view }: Visible): Pick<KeyStatus, 'reader' | 'token' | 'pinTriesLeft'> {
+  return {
+    reader: view.reader,
+    token: { label: view.label, serial: view.serial },
+    ...(view.pin === 'locked' ? { pinTriesLeft: 0 } : view.pin === 'last-try' ? { pinTriesLeft: 1 } : {}),
+  };
+}
+
+function activationStatus({ since, until }: Activation): NonNullable<KeyStatus['activation']> {
+  return { since, ...(until === undefined ? {} : { until }) };
+}
+
+function noMechanism(name: string, { digest, padding }: SignatureAlgorithm): SealError {
+  return new SealError(
+    'SEAL-KEY-MECHANISM',
+    `${name}: the token offers no mechanism for ${[digest, padding].filter(Boolean).join(' with ')}`,
+    {
+      where: name,
+      hint: 'choose another digest or padding in the profile, or another key',
+    },
+  );
+}

@@ -1,0 +1,326 @@
+import { SealError, asSealError } from '../../../errors.ts';
+import { explain } from './events.ts';
+import { longestPin } from './pin-length.ts';
+import { CardHost } from './host.ts';
+import { CardFault } from './process.ts';
+import { absent, failing, waiting } from './state.ts';
+import { UnattendedPin } from './unattended.ts';
+import type { KeyEffects } from '../effects.ts';
+import type { Consequence } from './events.ts';
+import type { Calls, Fault, TokenKey } from './messages.ts';
+import type { Activation, TokenState, Visible } from './state.ts';
+import type { Pkcs11KeyConfig, SecretReference } from '../../../model/config.ts';
+import type { Timer } from '../../../ports/clock.ts';
+
+/** What a token needs of the configuration; the same for all keys on it. */
+export interface TokenConfig extends Pick<Pkcs11KeyConfig, 'name' | 'module' | 'token' | 'environment' | 'sessions' | 'timeout'> {
+  readonly pin?: SecretReference;
+  /** ms an activation lasts. */
+  readonly maxTime?: number;
+}
+
+const pollMs = 1_000;
+const pinPadMs = 120_000;
+const lostLogin: Fault = { rv: 257, message: 'CKR_USER_NOT_LOGGED_IN' };
+
+/**
+ * One token and its card process: looks once a second whether it is there, logs in with a configured PIN, signs, and starts the process again when
+ * a driver hangs or dies. Everything but signing happens one after the other.
+ */
+export class Token {
+  readonly config: TokenConfig;
+  readonly #fx: KeyEffects;
+  readonly #unattended: UnattendedPin;
+  readonly #listeners: (() => void)[] = [];
+  #state: TokenState;
+  readonly #host: CardHost;
+  #poll: Timer | undefined;
+  #expiry: Timer | undefined;
+  #tail: Promise<unknown> = Promise.resolve();
+  readonly #signing = new Set<Promise<unknown>>();
+  /** A person deactivated it, or entered a wrong PIN: the configured PIN is not used until somebody opens or activates it. */
+  #held = false;
+  /** The configured PIN was tried on this insertion. */
+  #tried = false;
+  #users = 0;
+
+  constructor(config: TokenConfig, fx: KeyEffects) {
+    this.config = config;
+    this.#fx = fx;
+    this.#unattended = new UnattendedPin(fx);
+    this.#state = absent(config.name);
+    this.#host = new CardHost(config, fx, (error) => {
+      this.#set(failing(error));
+    });
+  }
+
+  get state(): TokenState {
+    return this.#state;
+  }
+
+  onChange(call: () => void): void {
+    this.#listeners.push(call);
+  }
+
+  /** A key lives on this token; `close` is the counterpart. */
+  join(): void {
+    this.#users++;
+  }
+
+  async open(): Promise<void> {
+    this.#held = false;
+    this.#host.endPause();
+    this.#poll ??= this.#fx.clock.every(pollMs, () => (this.#signing.size === 0 ? this.#look() : undefined));
+    await this.#look();
+  }
+
+  /** @throws SealError SEAL-KEY-PIN-*, SEAL-KEY-ABSENT, SEAL-KEY-DEVICE */
+  async activate(pin: Buffer): Promise<void> {
+    try {
+      if (pin.length > longestPin)
+        throw new SealError('SEAL-KEY-PIN-INCORRECT', 'the PIN is too long', { hint: 'nothing was sent to the card; enter it again' });
+      await this.#exclusive(() => this.#activate(pin));
+    } finally {
+      pin.fill(0);
+    }
+  }
+
+  /** Logs out and stays so until a person activates or opens it again. */
+  async deactivate(): Promise<void> {
+    this.#held = true;
+    await this.#exclusive(() => this.#logout());
+  }
+
+  /**
+   * @param activation the one whose key handle this is
+   * @param contextPin the PIN has to be given for this very signature, from where the configuration says
+   * @throws SealError SEAL-KEY-*
+   */
+  async sign(activation: Activation, args: Omit<Calls['sign']['args'], 'contextPin'>, contextPin: boolean): Promise<Buffer> {
+    try {
+      const { signature } = contextPin
+        ? await this.#exclusive(async () => this.#call(activation, args, await this.#readPin()))
+        : await this.#call(activation, args);
+      this.#host.succeeded();
+      return signature;
+    } catch (thrown) {
+      throw this.#failed(thrown, activation);
+    }
+  }
+
+  async #call(activation: Activation, args: Omit<Calls['sign']['args'], 'contextPin'>, pin?: Buffer): Promise<Calls['sign']['reply']> {
+    try {
+      const { process } = this.#host;
+      if (process === undefined || this.#state.kind !== 'active' || this.#state.activation !== activation) throw this.#notReady();
+      if (pin !== undefined) await process.givePin(pin);
+      const limit = this.config.timeout * Math.ceil((this.#signing.size + 1) / this.config.sessions);
+      const running = process.call('sign', { ...args, contextPin: pin !== undefined }, limit);
+      this.#signing.add(running);
+      return await running.finally(() => this.#signing.delete(running));
+    } finally {
+      pin?.fill(0);
+    }
+  }
+
+  /** Ends with the last of its keys: lets running signatures end, then the process. */
+  async close(): Promise<void> {
+    if (--this.#users > 0) return;
+    this.#poll?.cancel();
+    this.#poll = undefined;
+    this.#expiry?.cancel();
+    await this.#exclusive(async () => {
+      this.#set(absent(this.config.name));
+      await Promise.allSettled(this.#signing);
+      await this.#host.end();
+    });
+  }
+
+  #exclusive<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#tail.then(work);
+    this.#tail = result.catch(() => undefined);
+    return result;
+  }
+
+  #set(state: TokenState): void {
+    const before = this.#state;
+    this.#state = state;
+    if (state.kind !== 'active') this.#expiry?.cancel();
+    if (before.kind !== 'active' && state.kind === before.kind && state.error.message === before.error.message) return;
+    if (state.kind === 'active') this.#fx.log.info({ key: this.config.name, serial: state.visible.view.serial }, 'card is active');
+    else this.#fx.log.warn({ key: this.config.name, state: state.state, error: state.error.toJSON() }, 'card cannot sign now');
+    for (const listener of this.#listeners) listener();
+  }
+
+  #notReady(): SealError {
+    const state = this.#state;
+    if (state.kind !== 'active') return state.error;
+    return new SealError('SEAL-KEY-ABSENT', `${this.config.name}: the card was taken out or activated again`, {
+      where: this.config.name,
+      hint: 'the signature goes to another card or waits',
+    });
+  }
+
+  /** Brings the state up to what is really there. Never rejects. */
+  #look(): Promise<void> {
+    return this.#exclusive(async () => {
+      try {
+        await this.#refresh();
+      } catch (thrown) {
+        const error = this.#failed(thrown);
+        // Not the card's word but ours (its configuration cannot be written, a process that cannot be started).
+        if (!(thrown instanceof CardFault) && this.#state.kind === 'away') this.#set(failing(error));
+      }
+    });
+  }
+
+  async #refresh(): Promise<void> {
+    if (this.#poll === undefined || !this.#host.due) return;
+    const process = await this.#host.running();
+    const view = await process.call('look', { token: this.config.token }, this.config.timeout);
+    if (view === undefined) {
+      this.#set(absent(this.config.name));
+      return;
+    }
+    const state = this.#state;
+    if (state.kind === 'active' && view.loggedIn && !view.fresh) return;
+    const known = state.kind === 'away' || view.fresh ? await process.call('certificates', {}, this.config.timeout) : state.visible;
+    const visible: Visible = { view, certificates: known.certificates, mechanisms: known.mechanisms };
+    if (view.fresh) this.#tried = false;
+    if (state.kind === 'active' && !view.fresh) this.#set(waiting(this.config.name, visible, explain(this.config.name, lostLogin).error));
+    else if (state.kind === 'waiting' && !view.fresh) this.#set(waiting(this.config.name, visible, stillValid(state.error)));
+    else this.#set(waiting(this.config.name, visible));
+    await this.#loginUnattended(visible);
+  }
+
+  async #activate(pin: Buffer): Promise<void> {
+    this.#held = true;
+    this.#host.endPause();
+    try {
+      await this.#refresh();
+    } catch (thrown) {
+      throw this.#failed(thrown);
+    }
+    const state = this.#state;
+    if (state.kind === 'away' || (state.kind === 'waiting' && state.state === 'pin-locked')) throw state.error;
+    if (state.kind === 'waiting') await this.#login(state.visible, pin);
+    this.#held = false;
+  }
+
+  async #loginUnattended(visible: Visible): Promise<void> {
+    if (this.config.pin === undefined || this.#held || this.#tried || visible.view.pin === 'locked') return;
+    try {
+      const { serial, pin } = visible.view;
+      const secret = await this.#readPin();
+      try {
+        await this.#unattended.begin(serial, pin);
+        await this.#login(visible, secret);
+      } finally {
+        secret.fill(0);
+      }
+    } catch (thrown) {
+      const error = asSealError(thrown);
+      // From now on a person is needed, or the next insertion: not each second again.
+      if (error.code.startsWith('SEAL-KEY-PIN-')) this.#tried = true;
+      if (this.#state.kind === 'waiting') this.#set(waiting(this.config.name, this.#state.visible, error));
+    }
+  }
+
+  async #readPin(): Promise<Buffer> {
+    if (this.config.pin === undefined)
+      throw new SealError('SEAL-KEY-PIN-NEEDED', `${this.config.name}: the card asks its PIN for each signature`, {
+        where: this.config.name,
+        hint: 'name a file or credential under “pin:” of the key',
+      });
+    return await this.#fx.readSecret(this.config.pin);
+  }
+
+  /** Zeroes the PIN. */
+  async #login(visible: Visible, pin: Buffer): Promise<void> {
+    const process = await this.#host.running();
+    const { pinPad, serial } = visible.view;
+    const atReader = pinPad && pin.length === 0;
+    try {
+      if (!atReader) await process.givePin(pin);
+      const { keys } = await process.call('login', { pinPad: atReader }, atReader ? pinPadMs : this.config.timeout);
+      await this.#unattended.forget(serial);
+      this.#activated(visible, keys);
+    } catch (thrown) {
+      const { error, then } = this.#explain(thrown);
+      if (then !== undefined && then !== 'refused' && then !== 'locked') await this.#unattended.forget(serial);
+      throw this.#failed(thrown, undefined, error);
+    }
+  }
+
+  #activated(visible: Visible, keys: readonly TokenKey[]): void {
+    const since = this.#fx.clock.now();
+    const { maxTime } = this.config;
+    const activation: Activation = { keys, since, ...(maxTime === undefined ? {} : { until: since + maxTime }) };
+    this.#set({ kind: 'active', visible: { ...visible, view: { ...visible.view, loggedIn: true, pin: 'unknown' } }, activation });
+    if (maxTime !== undefined)
+      this.#expiry = this.#fx.clock.after(maxTime, () => {
+        void this.#exclusive(() => this.#expire(activation));
+      });
+  }
+
+  async #expire(activation: Activation): Promise<void> {
+    if (this.#state.kind !== 'active' || this.#state.activation !== activation) return;
+    await this.#logout(
+      new SealError('SEAL-KEY-LIMIT', `${this.config.name}: the time of this activation is over`, {
+        where: this.config.name,
+        hint: 'enter the PIN again with “sealtree key activate”',
+      }),
+    );
+    const { state } = this;
+    if (state.kind === 'waiting') await this.#loginUnattended(state.visible);
+  }
+
+  async #logout(reason?: SealError): Promise<void> {
+    const state = this.#state;
+    if (state.kind !== 'active') return;
+    this.#set(waiting(this.config.name, state.visible, reason));
+    await Promise.allSettled(this.#signing);
+    await this.#host.process?.call('logout', {}, this.config.timeout).catch((thrown: unknown) => this.#failed(thrown));
+  }
+
+  #explain(thrown: unknown): { readonly error: SealError; readonly then?: Consequence } {
+    return thrown instanceof CardFault ? explain(this.config.name, thrown.fault) : { error: asSealError(thrown) };
+  }
+
+  /** Draws the consequence of an error for the card. @returns the error, for the caller */
+  #failed(thrown: unknown, activation?: Activation, known?: SealError): SealError {
+    const { error, then } = this.#explain(thrown);
+    const stale = activation !== undefined && (this.#state.kind !== 'active' || this.#state.activation !== activation);
+    if (then !== undefined && !stale) this.#follow(then, known ?? error);
+    return known ?? error;
+  }
+
+  #follow(then: Consequence, error: SealError): void {
+    const state = this.#state;
+    const visible = state.kind === 'away' ? undefined : state.visible;
+    switch (then) {
+      case 'lost':
+        this.#set({ kind: 'away', state: 'absent', error });
+        break;
+      case 'locked':
+        if (visible !== undefined) this.#set(waiting(this.config.name, { ...visible, view: { ...visible.view, pin: 'locked' } }, error));
+        break;
+      case 'logged-out':
+      case 'refused':
+        if (visible !== undefined) this.#set(waiting(this.config.name, visible, error));
+        break;
+      case 'fault':
+        this.#host.fault(error);
+        break;
+      case 'module':
+        this.#host.restart(error);
+        break;
+      case 'none':
+        break;
+    }
+  }
+}
+
+/** A reason that a new look at the card does not overtake; whether the PIN is locked is seen anew each time. */
+function stillValid(error: SealError): SealError | undefined {
+  return error.code === 'SEAL-KEY-PIN-LOCKED' ? undefined : error;
+}
