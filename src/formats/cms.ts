@@ -2,7 +2,7 @@ import { SealError } from '../errors.ts';
 import type { ByteRange, ByteSource } from '../ports/bytes.ts';
 import { BerCursor, type Header } from './ber-cursor.ts';
 import { parseSignerInfo, type SignerInfo } from './cms-signer-info.ts';
-import { children, context, Fields, parse, readElement, readOid, readSmall, Tag, type Element } from './der.ts';
+import { children, context, Fields, oid, parse, readElement, readOid, readSmall, Tag, type Element } from './der.ts';
 import { bufferSource } from './memory-source.ts';
 import { oids } from './oids.ts';
 
@@ -63,14 +63,13 @@ export function readSignedData(source: ByteSource): SignedData {
   };
 }
 
-/** Whether the bytes at the start of a document announce a SignedData: cheap, and wrong only for hostile input. */
+/** Whether a document begins as a SignedData does; it may be cut off or malformed all the same. */
 export function looksLikeSignedData(source: ByteSource): boolean {
-  try {
-    const info = expect(new BerCursor(source).header(0), Tag.sequence);
-    return readOid(short(source, info.content, Tag.oid)) === oids.signedData;
-  } catch {
-    return false;
-  }
+  const head = source.read(0, 32);
+  const [tag, length = 0] = head;
+  const type = oid(oids.signedData);
+  const at = length > 0x80 ? 2 + (length & 0x7f) : 2;
+  return tag === Tag.sequence && head.subarray(at, at + type.length).equals(type);
 }
 
 interface Encapsulated {
