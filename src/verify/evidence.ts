@@ -61,7 +61,7 @@ export function verifyEvidenceRecord(bytes: Buffer, objects: readonly EvidenceOb
   const coverage = coverageOf(record.chains, links, objects);
   findings.push(...coverage.findings);
   warnings.push(...coverage.warnings);
-  const judged = links.map((link, index) => judgeLink(link, links[index + 1]?.token.genTime ?? options.at, options));
+  const judged = links.map((link, index) => judgeLink(link, links[index + 1]?.token.genTime, options));
   findings.push(...judged.flatMap((judgement) => judgement.findings));
   findings.push(...digestFindings(links, options));
   return report(record.chains, links, judged, findings, { ...coverage, warnings }, options);
@@ -170,11 +170,23 @@ interface JudgedLink extends TokenJudgement {
   readonly findings: readonly Finding[];
 }
 
-function judgeLink({ token, place }: Link, at: number, { judge }: EvidenceOptions): JudgedLink {
-  const judgement = judge(token, at);
+function judgeLink({ token, place }: Link, next: number | undefined, { at, judge }: EvidenceOptions): JudgedLink {
+  const judgement = next === undefined ? judge(token, at) : judgeRenewed(token, next, judge);
   const { indication, subIndication = 'CUSTOM', errors } = judgement.report;
   if (indication === 'PASSED') return { ...judgement, findings: [] };
   return { ...judgement, findings: [{ indication, subIndication, message: [`${place}: ${subIndication}`, ...errors].join('; ') }] };
+}
+
+/**
+ * A token that a later one covers is judged as of that time (evidence-records 22). The revocation data it was frozen with is later than its
+ * genTime and no longer current years after: where nothing newer is at hand, that the authority was good at genTime and that nothing ended
+ * in between is what can be known (evidence-records 15).
+ */
+function judgeRenewed(token: TimestampToken, next: number, judge: JudgeToken): TokenJudgement {
+  const then = judge(token, next);
+  if (then.report.subIndication !== 'TRY_LATER') return then;
+  const made = judge(token, token.genTime);
+  return made.report.indication === 'PASSED' && made.provesUntil > next ? made : then;
 }
 
 /** A hash must have been good until the next chain replaced it, the last one until now. */
