@@ -1,6 +1,6 @@
 import { appendRevision, type Tail } from './append.ts';
 import { interactiveForm, readFields } from './fields.ts';
-import { ArrayObject, isInteger, Reference, type Dictionary, type DictionaryObject, type IndirectObject } from './objects.ts';
+import { ArrayObject, Dictionary, isInteger, Reference, type DictionaryObject, type IndirectObject } from './objects.ts';
 import { firstPage } from './pages.ts';
 import { admitNewSignature } from './permissions.ts';
 import { damaged } from './refusals.ts';
@@ -22,29 +22,41 @@ export type Claims = Pick<SignParameters, 'signingTime' | 'reason' | 'location' 
 
 /**
  * Appends a signature field, its widget and an empty signature dictionary (ISO 32000-2 §12.7.5.5, §12.8.1; EN 319 142-1 §6.3) as an
- * incremental update. The widget is invisible: its rectangle is empty, so PDF/A asks for no appearance (ISO 19005-2 §6.3.3).
+ * incremental update. The widget is invisible: its rectangle is empty. PDF/A stays PDF/A, PDF/UA stays PDF/UA.
  * @param size room for the CMS, bytes
  * @throws SealError SEAL-DOC-* for what cannot be signed
  */
 export function placeSignature(document: PdfDocument, claims: Claims, size: number): Placeholder {
   document.security();
-  const name = admitNewSignature(document, readFields(document));
+  const fields = readFields(document);
+  const name = admitNewSignature(document, fields);
   const page = firstPage(document);
   const revision = new Revision(document);
   const field = revision.allocate();
   const signature = revision.allocate();
+  const appearance = document.encrypted ? undefined : revision.allocate();
   const widget = `${field} 0 R`;
   registerField(revision, widget);
-  registerAnnotation(revision, page, widget);
-  const title = revision.text(field, name);
-  revision.add(
-    field,
-    `<< /Type /Annot /Subtype /Widget /FT /Sig /T ${title} /V ${signature} 0 R /Rect [0 0 0 0] /F 132 /P ${page.number} ${page.generation} R >>`,
-  );
+  addToArray(revision, page, page.value, 'Annots', widget);
+  if (!fields.some(({ type, value }) => type === 'Sig' && value !== null)) keepTabOrder(revision, page);
+  const place = `/Rect [0 0 0 0] /F 132 /P ${page.number} ${page.generation} R${appearance === undefined ? '' : ` /AP << /N ${appearance} 0 R >>`}`;
+  revision.add(field, `<< /Type /Annot /Subtype /Widget /FT /Sig /T ${revision.text(field, name)} /V ${signature} 0 R ${place} >>`);
   // Two digits a byte and the angle brackets.
   const length = 2 * size + 2;
   revision.add(signature, signatureHead, { length, after: signatureRest(revision, signature, claims) });
+  if (appearance !== undefined) revision.add(appearance, emptyAppearance);
   return fillRanges(document.source.size, appendRevision(revision, String(claims.signingTime)), length);
+}
+
+/** PDF/A-1 wants an appearance even of what has no area (ISO 19005-1 §6.9); an encrypted document is no PDF/A. */
+const emptyAppearance = '<< /Type /XObject /Subtype /Form /BBox [0 0 0 0] /Length 0 >>\nstream\n\nendstream';
+
+/** PDF/UA wants the tab order on each page with annotations (ISO 14289-1 §7.18.3); a signed page is left alone. */
+function keepTabOrder(revision: Revision, page: DictionaryObject): void {
+  const { document } = revision;
+  const marks = document.resolve(document.catalog.value.get('MarkInfo'));
+  if (!(marks instanceof Dictionary) || document.resolve(marks.get('Marked')) !== true) return;
+  if (page.value.get('Tabs') === undefined) revision.setEntry(page, page.value, 'Tabs', '/S');
 }
 
 /** The field into /AcroForm, which is made where there is none; /SigFlags SignaturesExist and AppendOnly (table 225). */
@@ -59,10 +71,6 @@ function registerField(revision: Revision, widget: string): void {
   const flags = document.resolve(form.dictionary.get('SigFlags')) ?? 0;
   if (!isInteger(flags)) throw damaged('/SigFlags of the form is no integer');
   if ((flags & 3) !== 3) revision.setEntry(form.object, form.dictionary, 'SigFlags', String(flags | 3));
-}
-
-function registerAnnotation(revision: Revision, page: DictionaryObject, widget: string): void {
-  addToArray(revision, page, page.value, 'Annots', widget);
 }
 
 function addToArray(revision: Revision, object: IndirectObject, dictionary: Dictionary, key: string, item: string): void {
