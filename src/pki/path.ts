@@ -105,7 +105,8 @@ class PathValidation {
       this.#startWith(anchor);
       for (let at = this.#path.length - 2; at >= 0; at--) {
         const certificate = this.#path[at];
-        if (certificate === undefined) break;
+        // Behind a key that cannot be read nothing can be judged.
+        if (certificate === undefined || this.#keys.length !== this.#path.length - 1 - at) break;
         this.#guard(certificate, () => {
           this.#checkBasics(certificate, this.#path[at + 1] ?? anchor, at === 0);
           if (at > 0) this.#prepareNext(certificate);
@@ -159,6 +160,7 @@ class PathValidation {
     if (issuerKey === undefined || !this.#inputs.cache.verifies(certificate, issuerKey))
       this.#fail(certificate, 'its signature does not verify with the key of its issuer', 'NO_CERTIFICATE_CHAIN_FOUND');
     else this.#checkAlgorithms(certificate, issuerKey);
+    this.#keys.push(workingKey(certificate, issuerKey));
     this.#checkDates(certificate);
     if (!sameName(certificate.issuer, issuer.subject)) this.#fail(certificate, 'its issuer has another name');
     if (!certificate.selfIssued || last) {
@@ -167,7 +169,6 @@ class PathValidation {
     }
     this.#processPolicies(certificate, last);
     this.#checkCriticalExtensions(certificate);
-    this.#keys.push(workingKey(certificate, issuerKey));
   }
 
   #checkAlgorithms(certificate: Certificate, issuerKey: WorkingKey): void {
