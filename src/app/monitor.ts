@@ -1,0 +1,92 @@
+import { Gauge, Registry } from 'prom-client';
+import type { HttpHandler, ServedResponse } from '../ports/http-server.ts';
+import type { App } from './context.ts';
+import { status, type LiveStatus } from './status.ts';
+
+/** What a probe asks of the daemon. */
+export interface Vitals {
+  readonly live: () => Promise<LiveStatus>;
+  /** ms on the monotonic clock since the last sign of life of the main loop. */
+  readonly sinceBeat: () => number;
+}
+
+/** The main loop beats each second; a minute without a beat is a daemon that hangs. */
+const deadAfter = 60_000;
+
+/**
+ * `/livez`, `/readyz` and `/metrics` (Prometheus text format). Live and ready differ: without PIN or TSA the daemon lives, but a person is
+ * needed before the next batch can leave.
+ */
+export function monitorHandler(app: App, vitals: Vitals): HttpHandler {
+  return async ({ method, path }) => {
+    if (method !== 'GET') return text(405, 'only GET');
+    switch (path) {
+      case '/livez':
+        return vitals.sinceBeat() < deadAfter ? text(200, 'live') : text(503, 'the main loop hangs');
+      case '/readyz':
+        return await readiness(app, vitals);
+      case '/metrics':
+        return { status: 200, contentType: 'text/plain; version=0.0.4; charset=utf-8', body: Buffer.from(await metrics(app, vitals)) };
+      default:
+        return text(404, 'there are /livez, /readyz and /metrics');
+    }
+  };
+}
+
+function text(code: number, message: string): ServedResponse {
+  return { status: code, contentType: 'text/plain; charset=utf-8', body: Buffer.from(`${message}\n`) };
+}
+
+async function readiness(app: App, vitals: Vitals): Promise<ServedResponse> {
+  const { keys, roots, archive } = await status(app, await vitals.live());
+  const needed = new Set(Object.values(app.config.roots).flatMap((root) => root.keys));
+  const reasons = [
+    ...keys.filter((key) => needed.has(key.name) && key.state !== 'ready').map((key) => `key ${key.name} is ${key.state}`),
+    ...roots.filter((root) => root.paused !== undefined).map((root) => `root ${root.name} is paused: ${root.paused ?? ''}`),
+    ...archive.sealed.map(({ id }) => `tree ${id} has no timestamp`),
+  ];
+  return reasons.length === 0 ? text(200, 'ready') : text(503, reasons.join('\n'));
+}
+
+async function metrics(app: App, vitals: Vitals): Promise<string> {
+  const registry = new Registry();
+  const gauge = (name: string, help: string, labelNames: string[] = []): Gauge =>
+    new Gauge({ name: `sealtree_${name}`, help, labelNames, registers: [registry] });
+  const now = app.fx.clock.now();
+  const report = await status(app, await vitals.live());
+  const unfinished = await app.fx.store.unfinished();
+  const totals = await app.fx.store.totals(0, now + 1);
+
+  gauge('oldest_approved_batch_seconds', 'age of the oldest approved batch that has not ended').set(
+    unfinished.reduce((oldest, batch) => Math.max(oldest, (now - batch.approvedAt) / 1000), 0),
+  );
+  const underWay = gauge('batches', 'batches under way', ['root', 'condition']);
+  for (const root of report.roots) {
+    underWay.set({ root: root.name, condition: 'running' }, root.running);
+    underWay.set({ root: root.name, condition: 'waiting' }, root.waiting);
+    underWay.set({ root: root.name, condition: 'settling' }, root.settling.length);
+  }
+  const ended = gauge('batches_total', 'batches by state', ['state']);
+  for (const [state, count] of Object.entries(totals.batches)) ended.set({ state }, count);
+  const documents = gauge('documents_total', 'documents by outcome', ['outcome']);
+  for (const [outcome, count] of Object.entries(totals.documents)) documents.set({ outcome }, count);
+  const ready = gauge('key_ready', '1 while the key signs', ['key']);
+  const left = gauge('key_signatures_left', 'signatures left in the activation', ['key']);
+  const made = gauge('key_signatures_total', 'signatures that count against the key', ['key']);
+  const days = gauge('key_certificate_days_left', 'days until the certificate ends', ['key']);
+  for (const key of report.keys) {
+    ready.set({ key: key.name }, key.state === 'ready' ? 1 : 0);
+    made.set({ key: key.name }, key.signatures);
+    if (key.signaturesLeft !== undefined) left.set({ key: key.name }, key.signaturesLeft);
+    if (key.certificate !== undefined) days.set({ key: key.name }, key.certificate.daysLeft);
+  }
+  const used = gauge('tsa_timestamps', 'timestamps in the current period of the quota', ['tsa']);
+  for (const tsa of report.tsas) used.set({ tsa: tsa.name }, tsa.used);
+  gauge('trees_sealed', 'trees that wait for their timestamp').set(report.archive.sealed.length);
+  const { lastAnchored } = report.archive;
+  if (lastAnchored !== undefined)
+    gauge('last_token_seconds', 'time since the last timestamp over a tree').set((now - Date.parse(lastAnchored.at)) / 1000);
+  const free = gauge('disk_free_bytes', 'free bytes of a file system', ['path']);
+  for (const disk of report.disks) free.set({ path: disk.path }, disk.freeBytes);
+  return await registry.metrics();
+}

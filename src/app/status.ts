@@ -1,0 +1,149 @@
+import { quotaStart } from '../pki/tsa-selection.ts';
+import { whatIsDue } from '../archive/schedule.ts';
+import type { App } from './context.ts';
+import { keyViews, type KeyView } from './keys.ts';
+import { isoTime } from './views.ts';
+
+export interface RootStatus {
+  readonly name: string;
+  readonly path: string;
+  readonly running: number;
+  readonly waiting: number;
+  /** Why no batch is claimed now. */
+  readonly paused?: string;
+  /** Approved batches that are not claimed yet: settling, waiting for files, or behind others. */
+  readonly settling: readonly string[];
+  /** Names that look as if they were meant as a semaphore. */
+  readonly nearMisses: readonly string[];
+  /** Files that came after their batch was claimed, directories that cannot be read … */
+  readonly warnings: readonly string[];
+}
+
+export interface DiskStatus {
+  readonly path: string;
+  readonly freeBytes: number;
+  readonly totalBytes: number;
+  readonly fullInDays?: number;
+}
+
+export interface StatusReport {
+  readonly version: string;
+  readonly config: string;
+  readonly evaluation: boolean;
+  readonly daemon?: { readonly pid: number; readonly since: string };
+  readonly roots: readonly RootStatus[];
+  readonly waiting: readonly { readonly batch: string; readonly root: string; readonly reason: string; readonly since: string }[];
+  readonly keys: readonly KeyView[];
+  readonly tsas: readonly { readonly name: string; readonly used: number; readonly quota?: number }[];
+  readonly archive: {
+    readonly open?: { readonly id: string; readonly leaves: number };
+    readonly sealed: readonly { readonly id: string; readonly since: string }[];
+    readonly lastAnchored?: { readonly id: string; readonly at: string };
+    readonly nextClosing: string;
+  };
+  readonly disks: readonly DiskStatus[];
+  /** What a person should do now, one sentence each. */
+  readonly attention: readonly string[];
+}
+
+/** What only the daemon knows. */
+export interface LiveStatus {
+  readonly daemon?: { readonly pid: number; readonly since: number };
+  readonly roots: readonly RootStatus[];
+}
+
+const day = 86_400_000;
+/** A sealed tree without timestamp is worth a word after this, ms. */
+const lateAfter = 60_000;
+
+/** `status`: what is under way, what waits for whom, and what is due. */
+export async function status(app: App, live: LiveStatus): Promise<StatusReport> {
+  const { fx, config } = app;
+  const keys = await keyViews(app);
+  const waiting = (await fx.store.unfinished()).flatMap((batch) =>
+    batch.waiting === undefined
+      ? []
+      : [
+          {
+            batch: batch.id,
+            root: batch.root,
+            reason: `${batch.waiting.message}${batch.waiting.hint === undefined ? '' : ` (${batch.waiting.hint})`}`,
+            since: isoTime(batch.waiting.since),
+          },
+        ],
+  );
+  const archive = await archiveStatus(app);
+  const disks = await diskStatus(app);
+  return {
+    version: app.version,
+    config: config.path,
+    evaluation: config.evaluation !== undefined,
+    ...(live.daemon === undefined ? {} : { daemon: { pid: live.daemon.pid, since: isoTime(live.daemon.since) } }),
+    roots: live.roots,
+    waiting,
+    keys,
+    tsas: await tsaStatus(app),
+    archive,
+    disks,
+    attention: [
+      ...keys.filter((key) => key.state !== 'ready').map((key) => `key ${key.name}: ${key.reason ?? key.state}`),
+      ...keys
+        .filter((key) => key.certificate !== undefined && key.certificate.daysLeft < 30)
+        .map((key) => `key ${key.name}: its certificate ends in ${String(key.certificate?.daysLeft)} days`),
+      ...waiting.map(({ batch, reason }) => `batch ${batch} waits: ${reason}`),
+      ...archive.sealed
+        .filter(({ since }) => fx.clock.now() - Date.parse(since) > lateAfter)
+        .map(({ id }) => `tree ${id} has no timestamp yet`),
+      ...live.roots.flatMap((root) => [
+        ...(root.paused === undefined ? [] : [`root ${root.name} is paused: ${root.paused}`]),
+        ...root.nearMisses,
+        ...root.warnings,
+      ]),
+    ],
+  };
+}
+
+async function archiveStatus({ fx, config }: App): Promise<StatusReport['archive']> {
+  const now = fx.clock.now();
+  const [open] = await fx.store.trees({ states: ['open'] });
+  const [last] = await fx.store.trees({ states: ['anchored'], newestFirst: true, limit: 1 });
+  const sealed = await fx.store.trees({ states: ['sealed'] });
+  return {
+    ...(open === undefined ? {} : { open: { id: open.id, leaves: open.leaves } }),
+    sealed: sealed.map((tree) => ({ id: tree.id, since: isoTime(tree.sealedAt ?? now) })),
+    ...(last?.anchoredAt === undefined ? {} : { lastAnchored: { id: last.id, at: isoTime(last.anchoredAt) } }),
+    nextClosing: isoTime(whatIsDue(config.archive, { now, began: now }).nextClosing),
+  };
+}
+
+async function tsaStatus({ fx, config }: App): Promise<StatusReport['tsas']> {
+  const now = fx.clock.now();
+  return await Promise.all(
+    Object.values(config.tsas).map(async ({ name, quota }) => {
+      const counts = await fx.store.timestampCounts(quota === undefined ? now - (now % day) : quotaStart(quota.per, now));
+      return { name, used: counts.find(({ tsa }) => tsa === name)?.ok ?? 0, ...(quota === undefined ? {} : { quota: quota.count }) };
+    }),
+  );
+}
+
+/** One line a file system: the data directory and the roots often share one. */
+async function diskStatus({ fx, config }: App): Promise<DiskStatus[]> {
+  const places = [config.dataDir, ...Object.values(config.roots).flatMap((root) => [root.incoming, root.outgoing])];
+  const seen = new Map<string, DiskStatus>();
+  for (const path of places) {
+    const device = (await fx.files.stat(path))?.device;
+    if (device === undefined || seen.has(device)) continue;
+    const { freeBytes, totalBytes } = await fx.files.space(path);
+    seen.set(device, { path, freeBytes, totalBytes, ...(await forecast(fx, freeBytes)) });
+  }
+  return [...seen.values()];
+}
+
+/** Days until the file system is full at the rate of the last week: documents are kept twice, in outgoing and done. */
+async function forecast(fx: App['fx'], freeBytes: number): Promise<{ readonly fullInDays?: number }> {
+  const now = fx.clock.now();
+  const before = Number(await fx.store.meta('disk.free'));
+  const at = Number(await fx.store.meta('disk.at'));
+  const used = before - freeBytes;
+  return Number.isFinite(used) && used > 0 && now > at ? { fullInDays: Math.floor((freeBytes / used) * ((now - at) / day)) } : {};
+}
