@@ -59,7 +59,13 @@ interface ProfileRules {
 const rules: Readonly<Record<CertificateProfile, ProfileRules>> = {
   rootCa: { keyUsage: ['keyCertSign', 'cRLSign'], others: [extension.basicConstraints(true)], revocable: false },
   issuingCa: { keyUsage: ['keyCertSign', 'cRLSign'], others: [extension.basicConstraints(true, 0)], revocable: true },
-  signer: { keyUsage: ['contentCommitment'], others: [], revocable: true },
+  // RFC 9336 for documents; PDF readers built on NSS (Poppler) believe no signer without emailProtection.
+  signer: {
+    keyUsage: ['contentCommitment'],
+    extendedKeyUsage: { purposes: [oids.documentSigning, oids.emailProtection], critical: false },
+    others: [],
+    revocable: true,
+  },
   authentication: {
     keyUsage: ['digitalSignature'],
     extendedKeyUsage: { purposes: [oids.clientAuth], critical: false },
