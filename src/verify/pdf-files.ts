@@ -3,10 +3,10 @@ import { parseSignedData, type SignedData } from '../formats/cms.ts';
 import { digestOf } from '../formats/digests.ts';
 import { findSignatures, type PdfSignature } from '../formats/pdf/signatures.ts';
 import { noCertificate } from './chains.ts';
+import { judgeChanges } from './pdf-changes.ts';
 import { verifySignature } from './signatures.ts';
 import { verifyToken } from './timestamps.ts';
-import type { SignedContent } from '../formats/cms-verify.ts';
-import type { SignerProblem } from '../formats/cms-verify.ts';
+import type { SignedContent, SignerProblem } from '../formats/cms-verify.ts';
 import type { AnyDigest } from '../model/algorithms.ts';
 import type { SignatureReport, TimestampReport } from '../model/verification.ts';
 import type { ByteSource } from '../ports/bytes.ts';
@@ -74,6 +74,7 @@ function verifyOne(context: VerifyContext, source: ByteSource, found: PdfSignatu
   const problems: SignerProblem[] = found.errors.map((message) => ({ subIndication: 'FORMAT_FAILURE', message }));
   if (others.length > 0) problems.push({ subIndication: 'FORMAT_FAILURE', message: 'the CMS holds several signatures' });
   const content = contentOf(source, found, cms, problems);
+  const changes = judgeChanges(found);
   return verifySignature(context, {
     format: 'pades',
     cms,
@@ -81,8 +82,8 @@ function verifyOne(context: VerifyContext, source: ByteSource, found: PdfSignatu
     content,
     scope: scopeOf(source, found),
     provenAt,
-    problems,
-    warnings: [],
+    problems: [...problems, ...changes.problems],
+    warnings: changes.warnings,
     ...(found.signingTime === undefined ? {} : { claimedTime: found.signingTime }),
   });
 }

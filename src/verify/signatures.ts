@@ -1,5 +1,6 @@
 import { SealError } from '../errors.ts';
 import { oids } from '../formats/oids.ts';
+import { readElement } from '../formats/der.ts';
 import { digestOf } from '../formats/digests.ts';
 import { checkSigner, type SignedContent, type SignerCheck } from '../formats/cms-verify.ts';
 import { signingTime } from '../formats/cms-attributes.ts';
@@ -12,7 +13,7 @@ import { verifyToken, type TokenVerdict } from './timestamps.ts';
 import type { SignedData } from '../formats/cms.ts';
 import type { SignerInfo } from '../formats/cms-signer-info.ts';
 import type { AnyDigest } from '../model/algorithms.ts';
-import type { ChainReport, SignatureReport } from '../model/verification.ts';
+import type { ChainReport, SignatureReport, SubIndication } from '../model/verification.ts';
 import type { VerifyContext } from './context.ts';
 
 /** One CMS signature and where it was found. */
@@ -52,7 +53,7 @@ export function verifySignature(context: VerifyContext, question: SignatureQuest
     format: check.certificateProtected ? question.format : 'cms',
     level: levelOf(question, check, timestamps),
     ...verdictOf(context, problems, chain, strength.errors),
-    intact: check.intact && (question.problems ?? []).length === 0,
+    intact: check.intact && problems.every(({ subIndication }) => !breaks.has(subIndication)),
     valid: check.valid,
     trusted: chain.indication === 'PASSED',
     ...(certificate ? { signer: summarize(certificate) } : {}),
@@ -64,9 +65,22 @@ export function verifySignature(context: VerifyContext, question: SignatureQuest
     chain,
     timestamps: timestamps.map(({ report }) => report),
     errors: [...problems.map(({ message }) => message), ...strength.errors],
-    warnings: [...(question.warnings ?? []), ...check.warnings, ...strength.warnings],
+    warnings: [...(question.warnings ?? []), ...check.warnings, ...framingWarnings(question), ...strength.warnings],
   };
 }
+
+/** What no signature covers and nobody but a careless or hostile hand gets wrong (RFC 5652 §5.1, §5.3). */
+function framingWarnings({ cms, signer }: SignatureQuestion): string[] {
+  const warnings: string[] = [];
+  if (![1, 3, 4, 5].includes(cms.version)) warnings.push(`SignedData has version ${cms.version}`);
+  if (signer.version !== ('issuer' in signer.sid ? 1 : 3)) warnings.push(`SignerInfo has version ${signer.version}`);
+  if (!cms.digestAlgorithms.some((algorithm) => readElement(algorithm).content.includes(readElement(signer.digestAlgorithm).content)))
+    warnings.push('SignedData does not list the digest of the signature');
+  return warnings;
+}
+
+/** What is found so is not the content that was signed, whatever its digest says. */
+const breaks: ReadonlySet<SubIndication> = new Set(['FORMAT_FAILURE', 'HASH_FAILURE']);
 
 function signatureTimestamps(context: VerifyContext, { cms, provenAt, signer }: SignatureQuestion): TokenVerdict[] {
   const tokens = signer.unsignedAttributes
