@@ -50,7 +50,7 @@ export interface SignatureRows {
   add(document: number, signature: DocumentSignature): void;
   /** Gives a document the signature of another one, as yet unverified. */
   copy(from: number, to: number): void;
-  /** Writes what the verification found. */
+  /** Writes what the verification found; an empty digest where it could not read the output. */
   verified(result: VerifiedDocument): void;
 }
 
@@ -74,8 +74,9 @@ export function signatureRows({ db }: Connection, numberOfKey: NumberOfKey): Sig
       copyParts.run(to, from);
     },
     verified: ({ document, outputDigest, archiveDigest, outputSize, report: found }) => {
-      const { changes } = update.run(outputDigest, archiveDigest ?? null, outputSize, document);
-      if (changes === 1 && found !== undefined) report.run(document, toJson(found));
+      const digest = outputDigest.length === 0 ? null : outputDigest;
+      const { changes } = update.run(digest, archiveDigest ?? null, digest === null ? null : outputSize, document);
+      if (changes === 1 && found !== undefined && found !== null) report.run(document, toJson(found));
     },
   };
 }
