@@ -9,39 +9,64 @@ const firstWindow = 4096;
 /** Longest object that is read: an array of a million kids has 8 MB. Streams are not read as objects. */
 const longestObject = 16_777_216;
 
-/** A document's bytes as the parser wants them: windows that grow until an object fits. */
+interface Window {
+  readonly offset: number;
+  readonly bytes: Buffer;
+}
+
+/** A document's bytes as the parser wants them: windows that grow until an object fits. The last one serves what lies near. */
 export class Input {
   readonly source: ByteSource;
   readonly size: number;
-  readonly #whole: Buffer | undefined;
+  #window: Window;
 
   constructor(source: ByteSource) {
     this.source = source;
     this.size = source.size;
-    this.#whole = source.size <= small ? source.read(0, source.size) : undefined;
+    this.#window = { offset: 0, bytes: source.read(0, source.size <= small ? source.size : firstWindow) };
   }
 
   /** @returns exactly these bytes, fewer only at the end. Shared: do not change them. */
   bytes(offset: number, length: number): Buffer {
-    return this.#whole?.subarray(offset, offset + length) ?? this.source.read(offset, length);
+    const { offset: start, bytes } = this.#window;
+    const end = Math.min(offset + length, this.size);
+    if (offset >= start && end <= start + bytes.length) return bytes.subarray(offset - start, end - start);
+    return this.source.read(offset, length);
   }
 
   /**
-   * Runs `parse` on a window that begins at `offset`, again on a longer one while it runs out of bytes.
+   * Runs `parse` on a window that holds `offset`, again on a longer one while it runs out of bytes.
    * @param parse `base` is the offset in the file of the parser's `bytes`
    * @throws SealError SEAL-DOC-LIMIT
    */
   parse<T>(offset: number, parse: (parser: Parser, base: number) => T): T {
-    if (this.#whole) return parse(new Parser(this.#whole, offset, 0, true), 0);
+    const { offset: start, bytes } = this.#window;
+    const isNear = offset >= start && offset < start + bytes.length;
+    const near = isNear ? this.#attempt(this.#window, offset, parse) : undefined;
+    if (near) return near.value;
     for (let length = firstWindow; length <= longestObject; length *= 8) {
-      const bytes = this.source.read(offset, length);
-      try {
-        return parse(new Parser(bytes, 0, offset, offset + bytes.length >= this.size), offset);
-      } catch (error) {
-        if (!(error instanceof Truncated)) throw error;
-      }
+      this.#window = { offset, bytes: this.source.read(offset, length) };
+      const found = this.#attempt(this.#window, offset, parse);
+      if (found) return found.value;
     }
     throw beyondLimit(`the object at byte ${offset} is longer than ${longestObject} bytes`);
+  }
+
+  /** Undefined when the window ends too early. */
+  #attempt<T>(
+    { offset: start, bytes }: Window,
+    offset: number,
+    parse: (parser: Parser, base: number) => T,
+  ): { readonly value: T } | undefined {
+    const isLast = start + bytes.length >= this.size;
+    const parser = new Parser(bytes, offset - start, start, isLast);
+    if (isLast) return { value: parse(parser, start) };
+    try {
+      return { value: parse(parser, start) };
+    } catch (error) {
+      if (error instanceof Truncated) return undefined;
+      throw error;
+    }
   }
 }
 
