@@ -2,7 +2,7 @@ import type { AnyDigest, DigestAlgorithm } from '../model/algorithms.ts';
 import type { ByteSource } from '../ports/bytes.ts';
 
 export interface NamedSource {
-  /** File name for reports, not escaped. */
+  /** File name for reports (`displayName`). */
   readonly name: string;
   readonly source: ByteSource;
 }

@@ -10,7 +10,7 @@ import {
 import { asSealError } from '../errors.ts';
 import { formatFor, formatNamed } from '../formats/index.ts';
 import { partsSource, withDigests, type ChunkedSource } from '../formats/memory-source.ts';
-import { baseName } from '../formats/names.ts';
+import { baseName, displayName } from '../formats/names.ts';
 import { TrustKeeper, verifyFile } from '../verify/verify.ts';
 import { openFile, type FileSource } from './file-source.ts';
 import type { Finished, FinishJob, Prepared, PrepareJob, Verified, VerifyJob, VerifyOptions } from '../ports/documents.ts';
@@ -55,7 +55,7 @@ function finish({ prepared, signatureValue, signatureTimestamp }: FinishJob): Fi
 
 function verify(job: VerifyJob, options: VerifyOptions, files: OpenFiles): Verified {
   const named = (path: Path): { name: string; source: ChunkedSource } => ({
-    name: baseName(Buffer.from(path)).toString('utf8'),
+    name: displayName(baseName(Buffer.from(path))),
     source: files.open(path, true),
   });
   const { file } = job;

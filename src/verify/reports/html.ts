@@ -1,6 +1,6 @@
 import { element, escaped, facts, list } from './markup.ts';
 import { shortName, timeline } from './timeline.ts';
-import { evaluationNotice, meaning, readableTime, timestampKinds } from './words.ts';
+import { evaluationNotice, formatNames, meaning, readableTime, timestampKinds } from './words.ts';
 import type { ChainReport, EvidenceRecordReport, FileReport, SignatureReport, TimestampReport } from '../../model/verification.ts';
 
 const style = `
@@ -60,7 +60,7 @@ function signaturePart(report: FileReport, signature: SignatureReport, at: numbe
   const { signer, signingTime } = signature;
   return element(
     'div',
-    element('h3', `Signature ${at + 1}: ${escaped(`${signature.format.toUpperCase()} ${signature.level}`)}`) +
+    element('h3', `Signature ${at + 1}: ${escaped(`${formatNames[signature.format]} ${signature.level}`)}`) +
       verdict(signature) +
       facts([
         ['covers', signature.scope],
@@ -82,9 +82,7 @@ function signaturePart(report: FileReport, signature: SignatureReport, at: numbe
 /** The chain from the anchor down to the signer. */
 function chainPart(chain: ChainReport): string {
   const boxes = chain.certificates.toReversed().map((certificate) => {
-    const checks = chain.revocation.filter(
-      (check) => check.certificate === certificate.sha256 || check.certificate === certificate.subject,
-    );
+    const checks = chain.revocation.filter((check) => check.certificate === certificate.sha256);
     const lines = [
       `${certificate.trustAnchor ? 'trust anchor, ' : ''}valid ${certificate.notBefore.slice(0, 10)} to ${certificate.notAfter.slice(0, 10)}`,
       `serial number ${certificate.serialNumber}, SHA-256 ${certificate.sha256}`,

@@ -1,9 +1,9 @@
-import { displayName } from '../../formats/names.ts';
+import { printable } from './words.ts';
 
 /** Text that is safe between tags and in quoted attributes; what could redraw a page is shown as an escape. Hostile input. */
 export function escaped(text: string): string {
   const entities: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
-  return displayName(text).replace(/[&<>"']/g, (mark) => entities[mark] ?? mark);
+  return printable(text).replace(/[&<>"']/g, (mark) => entities[mark] ?? mark);
 }
 
 /** An element whose content is markup already. */

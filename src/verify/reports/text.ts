@@ -1,5 +1,4 @@
-import { displayName } from '../../formats/names.ts';
-import { evaluationNotice, meaning, readableTime, timestampKinds } from './words.ts';
+import { evaluationNotice, formatNames, meaning, printable, readableTime, timestampKinds } from './words.ts';
 import type { ChainReport, EvidenceRecordReport, FileReport, SignatureReport, TimestampReport } from '../../model/verification.ts';
 
 /** The reports as an operator reads them in a terminal: names are escaped, one fact a line. */
@@ -9,10 +8,10 @@ export function textReport(reports: readonly FileReport[]): string {
 
 function fileLines(report: FileReport): string[] {
   return [
-    `${displayName(report.file)}: ${verdict(report)}`,
+    `${printable(report.file)}: ${verdict(report)}`,
     ...(report.evaluation ? [`  ${evaluationNotice}`] : []),
     `  judged for ${readableTime(report.validationTime)}`,
-    ...report.errors.map((error) => `  ! ${displayName(error)}`),
+    ...report.errors.map((error) => `  ! ${printable(error)}`),
     ...report.signatures.flatMap((signature, at) => [
       `  signature ${at + 1} of ${report.signatures.length}`,
       ...indent(signatureLines(signature)),
@@ -35,10 +34,10 @@ function indent(lines: readonly string[], by = '    '): string[] {
 function signatureLines(signature: SignatureReport): string[] {
   const { signer, signatureAlgorithm, signingTime } = signature;
   return [
-    `${signature.format.toUpperCase()} ${signature.level}, ${displayName(signature.scope)}`,
+    `${formatNames[signature.format]} ${signature.level}, ${printable(signature.scope)}`,
     verdict(signature),
     `intact: ${yes(signature.intact)}  valid: ${yes(signature.valid)}  trusted: ${yes(signature.trusted)}`,
-    ...(signer ? [`signed by ${displayName(signer.subject)}, serial number ${signer.serialNumber}`] : []),
+    ...(signer ? [`signed by ${printable(signer.subject)}, serial number ${signer.serialNumber}`] : []),
     ...(signatureAlgorithm === undefined ? [] : [`algorithm: ${signatureAlgorithm}`]),
     ...(signingTime === undefined ? [] : [`claimed time: ${readableTime(signingTime)}`]),
     `proven to exist at: ${readableTime(signature.bestSignatureTime)}`,
@@ -52,18 +51,22 @@ function chainLines(chain: ChainReport): string[] {
   return [
     ...chain.certificates.map(
       ({ subject, notAfter, trustAnchor }) =>
-        `${trustAnchor ? 'anchor' : 'certificate'}: ${displayName(subject)}, until ${readableTime(notAfter)}`,
+        `${trustAnchor ? 'anchor' : 'certificate'}: ${printable(subject)}, until ${readableTime(notAfter)}`,
     ),
     ...chain.revocation.map(
       ({ certificate, status, source, thisUpdate }) =>
-        `revocation of ${displayName(certificate)}: ${status}${source ? ` (${source.toUpperCase()}${thisUpdate ? ` of ${readableTime(thisUpdate)}` : ''})` : ''}`,
+        `revocation of ${printable(subjectOf(chain, certificate))}: ${status}${source ? ` (${source.toUpperCase()}${thisUpdate ? ` of ${readableTime(thisUpdate)}` : ''})` : ''}`,
     ),
     ...notes(chain),
   ];
 }
 
+function subjectOf({ certificates }: ChainReport, sha256: string): string {
+  return certificates.find((certificate) => certificate.sha256 === sha256)?.subject ?? sha256;
+}
+
 function notes({ errors, warnings = [] }: { readonly errors: readonly string[]; readonly warnings?: readonly string[] }): string[] {
-  return [...errors.map((text) => `! ${displayName(text)}`), ...warnings.map((text) => `~ ${displayName(text)}`)];
+  return [...errors.map((text) => `! ${printable(text)}`), ...warnings.map((text) => `~ ${printable(text)}`)];
 }
 
 function timestampLines(timestamp: TimestampReport): string[] {
@@ -82,7 +85,7 @@ function evidenceLines(record: EvidenceRecordReport): string[] {
     verdict(record),
     ...(record.provenSince === undefined ? [] : [`proves existence since ${readableTime(record.provenSince)}`]),
     ...(record.provesUntil === undefined ? [] : [`unrenewed it proves until ${readableTime(record.provesUntil)}`]),
-    ...record.covered.map((name) => `covers ${displayName(name)}`),
+    ...record.covered.map((name) => `covers ${printable(name)}`),
     ...notes(record),
     ...record.chains.flatMap(({ digestAlgorithm, timestamps }) => [
       `chain over ${digestAlgorithm}`,

@@ -104,6 +104,6 @@ function round(value: number): number {
 
 /** The common name of an RFC 4514 name, or as much of it as there is room for. */
 export function shortName(subject: string): string {
-  const name = /(?:^|,)CN=((?:\\.|[^,\\])+)/.exec(subject)?.[1] ?? subject;
+  const name = /(?:^|,)CN=((?:\\.|[^,\\])+)/.exec(subject)?.[1]?.replace(/\\(.)/g, '$1') ?? subject;
   return name.length > 40 ? `${name.slice(0, 39)}…` : name;
 }

@@ -1,4 +1,4 @@
-import type { BlockIndication, Indication, SubIndication, TimestampReport } from '../../model/verification.ts';
+import type { BlockIndication, Indication, SignatureReport, SubIndication, TimestampReport } from '../../model/verification.ts';
 
 /** What each sub-indication of EN 319 102-1 says to somebody who has not read the standard. */
 export const meanings: Readonly<Record<SubIndication, string>> = {
@@ -44,9 +44,28 @@ export const timestampKinds: Readonly<Record<TimestampReport['kind'], string>> =
   'evidence-record': 'timestamp of an evidence record',
 };
 
+/** How the standards write the names of formats. */
+export const formatNames: Readonly<Record<SignatureReport['format'], string>> = {
+  cades: 'CAdES',
+  pades: 'PAdES',
+  xades: 'XAdES',
+  'asic-s': 'ASiC-S',
+  'asic-e': 'ASiC-E',
+  jades: 'JAdES',
+  cms: 'CMS',
+};
+
 export const evaluationNotice = 'EVALUATION: certificates of an evaluation authority are involved; this proves nothing outside the house';
 
 /** `2026-11-22 06:38:11 UTC` from ISO 8601. */
 export function readableTime(iso: string): string {
   return iso.replace('T', ' ').replace(/(\.\d+)?Z$/, ' UTC');
+}
+
+// Control characters, line separators and the marks that turn the direction of writing.
+const unsafe = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]/gu;
+
+/** Text for people: what could redraw a terminal or a page is shown as an escape. Names of files are escaped already when they come here. */
+export function printable(text: string): string {
+  return text.replace(unsafe, (mark) => `\\u{${(mark.codePointAt(0) ?? 0).toString(16)}}`);
 }
