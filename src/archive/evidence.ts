@@ -3,7 +3,10 @@ import { SealError } from '../errors.ts';
 import { digestLengths } from '../formats/digests.ts';
 import { reduceTree } from '../formats/ers-hash.ts';
 import { recordWriter } from '../formats/ers-write.ts';
+import { parseTimestampToken } from '../formats/tsp.ts';
+import { judgeTimestamp } from '../pki/timestamps.ts';
 import type { Leaf, Tree, TreeToken } from '../model/archive.ts';
+import type { Trust } from '../pki/trust.ts';
 import type { Effects } from '../ports/effects.ts';
 
 type EvidenceEffects = Pick<Effects, 'store'>;
@@ -19,8 +22,15 @@ export interface ProducedRecord {
   readonly tsa: string;
   /** What is proven to have existed at this time, UTC ms. */
   readonly genTime: number;
-  /** From then on the same bits each time: the token has its final revocation data. */
+  /** Until when it proves if nobody renews it, UTC ms: end of the authority's certificates or of an algorithm. */
+  readonly provesUntil: number;
+  /** From now on the same bits each time: the token has its final revocation data. */
   readonly final: boolean;
+}
+
+/** A token of a tree and what every record made with it has in common. */
+interface Stamp extends Pick<ProducedRecord, 'n' | 'tsa' | 'genTime' | 'provesUntil' | 'final'> {
+  readonly write: ReturnType<typeof recordWriter>;
 }
 
 /**
@@ -28,16 +38,16 @@ export interface ProducedRecord {
  * layout and encoder are versioned, so the bits are the same each time.
  * @throws SealError SEAL-ARCHIVE-OPEN while the tree is not anchored, SEAL-ARCHIVE-DAMAGED when the tree does not lead to its root
  */
-export async function recordsOfLeaf(fx: EvidenceEffects, leaf: Leaf): Promise<ProducedRecord[]> {
-  const { tree, tokens } = await anchoredTree(fx, leaf.tree);
+export async function recordsOfLeaf(fx: EvidenceEffects, trust: Trust, leaf: Leaf): Promise<ProducedRecord[]> {
+  const { tree, stamps } = await anchoredTree(fx, trust, leaf.tree);
   const pages = (level: number, first: number, count: number): Promise<Buffer> =>
     level === 0 ? fx.store.leafHashes(tree.id, first, count) : fx.store.nodes(tree.id, level, first, count);
   const path = await pathFromPages(pages, leaf.index, tree.leaves, tree.digest);
   demandRoot(tree, leaf, path);
-  return tokens.map((token) => produce(token, leaf, recordWriter(tree.digest, token.token)(leaf.members, path)));
+  return stamps.map((stamp) => produce(stamp, leaf, path));
 }
 
-/** Leaves that prove an object known by its hash, and those in trees that are not anchored yet. @throws SealError SEAL-ARCHIVE-UNKNOWN */
+/** Leaves that prove an object known by its hash, oldest first, those in trees that are not anchored yet among them. @throws SealError SEAL-ARCHIVE-UNKNOWN */
 export async function leavesOfHash(fx: EvidenceEffects, hash: Buffer): Promise<Leaf[]> {
   const leaves = await fx.store.findLeaves(hash);
   if (leaves.length === 0)
@@ -68,10 +78,9 @@ const pageLeaves = 16 * tileLeaves;
  * not grow with the tree but for one 128th of its nodes.
  * @throws SealError SEAL-ARCHIVE-OPEN, SEAL-ARCHIVE-DAMAGED
  */
-export async function* recordsOfTree(fx: EvidenceEffects, id: string): AsyncGenerator<ProducedRecord> {
-  const { tree, tokens } = await anchoredTree(fx, id);
+export async function* recordsOfTree(fx: EvidenceEffects, trust: Trust, id: string): AsyncGenerator<ProducedRecord> {
+  const { tree, stamps } = await anchoredTree(fx, trust, id);
   const upper = await upperLevels(fx, tree);
-  const writers = tokens.map((token) => ({ token, write: recordWriter(tree.digest, token.token) }));
   for (let first = 0; first < tree.leaves; first += pageLeaves) {
     const count = Math.min(pageLeaves, tree.leaves - first);
     const [hashes, leaves] = await Promise.all([
@@ -81,7 +90,7 @@ export async function* recordsOfTree(fx: EvidenceEffects, id: string): AsyncGene
     const pathOf = pathsOfPage(tree, first, hashes, upper);
     for (const leaf of leaves) {
       const path = pathOf(leaf);
-      for (const { token, write } of writers) yield produce(token, leaf, write(leaf.members, path));
+      for (const stamp of stamps) yield produce(stamp, leaf, path);
     }
   }
 }
@@ -115,7 +124,11 @@ async function upperLevels(fx: EvidenceEffects, tree: Tree): Promise<Buffer[] | 
   return levelsAbove(nodes, tree.digest);
 }
 
-async function anchoredTree(fx: EvidenceEffects, id: string): Promise<{ readonly tree: Tree; readonly tokens: TreeToken[] }> {
+async function anchoredTree(
+  fx: EvidenceEffects,
+  trust: Trust,
+  id: string,
+): Promise<{ readonly tree: Tree; readonly stamps: readonly Stamp[] }> {
   const [tree] = await fx.store.trees({ id });
   if (tree === undefined) throw new SealError('SEAL-ARCHIVE-UNKNOWN', `no tree is called ${id}`, { hint: '`archive due` names the trees' });
   if (tree.state !== 'anchored')
@@ -125,7 +138,15 @@ async function anchoredTree(fx: EvidenceEffects, id: string): Promise<{ readonly
         tree.state === 'open' ? 'wait for the daily closing or run `archive close`' : '“status” tells why no authority gave a timestamp',
     });
   demandLayout(tree.layout);
-  return { tree, tokens: await fx.store.tokens(id) };
+  const tokens = await fx.store.tokens(id);
+  return { tree, stamps: tokens.map((token) => stampOf(trust, tree, token)) };
+}
+
+function stampOf(trust: Trust, { digest }: Tree, { n, tsa, genTime, frozen, token }: TreeToken): Stamp {
+  const parsed = parseTimestampToken(token);
+  // As of its own time: the certificate was good then, and its end is what is asked for.
+  const { provesUntil } = judgeTimestamp(parsed, { kind: 'evidence-record', trust, at: genTime });
+  return { n, tsa, genTime, provesUntil, final: frozen, write: recordWriter(digest, token) };
 }
 
 /** A record that does not lead to the stamped root must not leave the house. */
@@ -134,8 +155,8 @@ function demandRoot(tree: Tree, leaf: Leaf, path: readonly Buffer[]): void {
   if (tree.root === undefined || !root.equals(tree.root)) throw damaged(tree, `leaf ${leaf.index} does not lead to its root`);
 }
 
-function produce({ n, tsa, genTime, frozen }: TreeToken, leaf: Leaf, der: Buffer): ProducedRecord {
-  return { der, leaf, n, tsa, genTime, final: frozen };
+function produce({ write, ...stamp }: Stamp, leaf: Leaf, path: readonly Buffer[]): ProducedRecord {
+  return { ...stamp, leaf, der: write(leaf.members, path) };
 }
 
 function damaged(tree: Tree, what: string): SealError {

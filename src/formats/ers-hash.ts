@@ -9,7 +9,7 @@ import type { AnyDigest } from '../model/algorithms.ts';
 export function hashList(hashes: readonly Buffer[], digest: AnyDigest): Buffer {
   const [only] = hashes;
   if (hashes.length === 1 && only) return only;
-  return digestOf(digest, ...[...hashes].sort((a, b) => Buffer.compare(a, b)));
+  return digestOf(digest, Buffer.concat([...hashes].sort((a, b) => Buffer.compare(a, b))));
 }
 
 /**

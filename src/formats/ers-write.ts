@@ -15,7 +15,7 @@ export interface ArchiveTimeStampContent {
  * DER ArchiveTimeStamp. digestAlgorithm is always written (evidence-records 5); hashes of a list in ascending order.
  */
 export function encodeArchiveTimeStamp({ digestAlgorithm, reducedHashtree, timeStamp }: ArchiveTimeStampContent): Buffer {
-  const lists = reducedHashtree.map((list) => sequence(...inOrder(list).map((hash) => octetString(hash))));
+  const lists = reducedHashtree.map((list) => sequence(Buffer.concat(inOrder(list).map((hash) => octetString(hash)))));
   return sequence(algorithmField(digestAlgorithm), encode(context(2, true), ...lists), timeStamp);
 }
 
