@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { lstat, open, opendir, statfs, unlink } from 'node:fs/promises';
+import { lstat, open, opendir, statfs, unlink, type FileHandle } from 'node:fs/promises';
 import { errnoOf, SealError } from '../errors.ts';
 import { joinPath } from '../formats/names.ts';
 import type { AnyDigest } from '../model/algorithms.ts';
@@ -18,6 +18,7 @@ export function nodeFiles(pool = new HashingPool()): Files & { close(): Promise<
     stat: lookAt,
     list,
     read: readSmall,
+    readAt,
     create,
     writeDurable,
     claimDurable,
@@ -78,28 +79,46 @@ async function* list(path: Path): AsyncIterable<DirectoryEntry> {
   }
 }
 
-async function readSmall(path: Path, maxBytes: number): Promise<Buffer> {
+/** Opens a regular file for a reader that gets its size; closes it in every case. */
+async function withRegular<T>(path: Path, use: (handle: FileHandle, size: number) => Promise<T>): Promise<T> {
   const handle = await open(path, openForReading).catch((cause: unknown) => {
     throw diskError(cause, path, 'open the file');
   });
   try {
     const stats = await handle.stat();
     if (!stats.isFile()) throw notRegular(path, kindOf(stats));
-    // One byte more than allowed: the file may grow between the two calls.
-    const buffer = Buffer.alloc(Math.min(maxBytes, stats.size) + 1);
-    let filled = 0;
-    while (filled < buffer.length) {
-      const { bytesRead } = await handle.read(buffer, filled, buffer.length - filled, filled);
-      if (bytesRead === 0) return buffer.subarray(0, filled);
-      filled += bytesRead;
-    }
-    if (stats.size > maxBytes) throw tooLong(path, maxBytes);
-    throw new SealError('SEAL-DISK-IO', 'the file grows while it is read', { where: shown(path), hint: 'wait until it is complete' });
+    return await use(handle, stats.size);
   } catch (cause) {
     throw diskError(cause, path, 'read the file');
   } finally {
     await handle.close();
   }
+}
+
+/** Fills the buffer from `offset`; the part that was filled. */
+async function fill(handle: FileHandle, buffer: Buffer, offset: number): Promise<Buffer> {
+  let filled = 0;
+  while (filled < buffer.length) {
+    const { bytesRead } = await handle.read(buffer, filled, buffer.length - filled, offset + filled);
+    if (bytesRead === 0) break;
+    filled += bytesRead;
+  }
+  return buffer.subarray(0, filled);
+}
+
+async function readAt(path: Path, offset: number, length: number): Promise<Buffer> {
+  return await withRegular(path, (handle) => fill(handle, Buffer.alloc(length), offset));
+}
+
+async function readSmall(path: Path, maxBytes: number): Promise<Buffer> {
+  return await withRegular(path, async (handle, size) => {
+    // One byte more than allowed: the file may grow between the two calls.
+    const buffer = Buffer.alloc(Math.min(maxBytes, size) + 1);
+    const bytes = await fill(handle, buffer, 0);
+    if (bytes.length < buffer.length) return bytes;
+    if (size > maxBytes) throw tooLong(path, maxBytes);
+    throw new SealError('SEAL-DISK-IO', 'the file grows while it is read', { where: shown(path), hint: 'wait until it is complete' });
+  });
 }
 
 function tooLong(path: Path, maxBytes: number): SealError {

@@ -57,6 +57,8 @@ export interface Files {
   list(path: Path): AsyncIterable<DirectoryEntry>;
   /** Reads a small regular file with O_NOFOLLOW | O_NONBLOCK; longer than `maxBytes` is `SEAL-DOC-LIMIT`, not a file `SEAL-DOC-TYPE`. */
   read(path: Path, maxBytes: number): Promise<Buffer>;
+  /** A piece of a regular file, opened like `read`; shorter only at its end. Small: it is held in memory. */
+  readAt(path: Path, offset: number, length: number): Promise<Buffer>;
   /**
    * Copies a regular file (O_NOFOLLOW, O_NONBLOCK, fstat before the first read) to a new file (O_EXCL, mode 0600), hashing the bytes
    * that are written. Reflink where the file system has it. Off the main thread; does not fsync (`sync` does, once per batch).

@@ -1,4 +1,4 @@
-import type { Path } from './files.ts';
+import type { FileKind, Path } from './files.ts';
 
 /** What is watched: the `incoming` tree of one root, and what in it matters. Plain data: it crosses to a worker thread. */
 export interface WatchedTree {
@@ -70,4 +70,17 @@ export interface Watching {
   /** Undefined when there is no such directory. @param names ask for names, at most so many */
   snapshot(directory: Path, names?: number): Promise<TreeSnapshot | undefined>;
   close(): Promise<void>;
+}
+
+/**
+ * The synchronous part of a file system that looking through directories needs; for worker threads. Throws errno errors.
+ * Paths and names are the latin1 form of their bytes: with 100,000 directories strings are half the memory of Buffers.
+ */
+export interface DirectoryReader {
+  /** Undefined when there is no directory of this name. @param follow a link to a directory counts */
+  look(path: string, follow: boolean): { readonly inode: number; readonly mtime: number; readonly size: number } | undefined;
+  /** Names in the order of the file system. @param size of the directory itself, bytes: very large ones are read piece by piece */
+  entries(path: string, size: number): Iterable<readonly [string, FileKind]>;
+  /** Tells of names that came or went; undefined: something did, nobody knows what. `owner` comes back: no closure for each directory. */
+  watch<Owner extends object>(path: string, owner: Owner, changed: (owner: Owner, name: string | undefined) => void): { close(): void };
 }

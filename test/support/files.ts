@@ -84,6 +84,7 @@ export function gated(files: Files, gate: Gate): Files & { idle(): Promise<void>
       gate(call, 'after');
     },
     read: (path, max) => through('read', path, () => files.read(path, max)),
+    readAt: (path, offset, length) => through('readAt', path, () => files.readAt(path, offset, length)),
     copyHashed: (source, target, ...rest) => through('copyHashed', source, () => files.copyHashed(source, target, ...rest)),
     assemble: (target, ...rest) => through('assemble', target, () => files.assemble(target, ...rest)),
     create: (target, ...rest) => through('create', target, () => files.create(target, ...rest)),
