@@ -23,11 +23,13 @@ class StoreWorker {
   readonly #pending = new Map<number, Pending>();
   #calls = 0;
   #ended: SealError | undefined;
+  #closing: Promise<void> | undefined;
 
   constructor(options: WorkerOptions) {
     this.#worker = new Worker(new URL(import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js', import.meta.url), {
       workerData: options,
       name: 'store',
+      execArgv: [],
     });
     this.#worker.on('message', (answer: AnswerMessage) => {
       this.#settle(answer);
@@ -52,10 +54,16 @@ class StoreWorker {
     return this.#wait(message.call);
   }
 
-  async close(): Promise<void> {
-    if (this.#ended !== undefined) return;
+  /** Lets open calls end, writes the log of the database back into it, ends the thread. Twice: the same. */
+  close(): Promise<void> {
+    this.#closing ??= this.#ended === undefined ? this.#close() : Promise.resolve();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
     const exited = new Promise((resolve) => this.#worker.once('exit', resolve));
     await this.call('close', 0, []);
+    this.#worker.ref();
     await exited;
   }
 

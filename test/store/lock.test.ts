@@ -7,13 +7,13 @@ import { acquireLock } from '../../src/store/lock.ts';
 import { openStore } from '../../src/store/sqlite.ts';
 import { sealError } from '../suites/store-samples.ts';
 import { ManualClock } from '../support/clock.ts';
-import { temporaryDirectory } from '../support/store.ts';
+import { temporaryDirectory } from '../support/files.ts';
 
 const holder = (file: string): string => `import { acquireLock } from '${new URL('../../src/store/lock.ts', import.meta.url).href}';
   acquireLock(${JSON.stringify(file)}); globalThis.gc?.(); console.log('held'); setInterval(() => globalThis.gc?.(), 10);`;
 
 test('one process holds the lock; the second is told, and a kill -9 frees it at once', async (t) => {
-  const file = join(await temporaryDirectory(t), 'daemon.lock');
+  const file = join(temporaryDirectory(t), 'daemon.lock');
   const child = spawn(process.execPath, ['--expose-gc', '--input-type=module', '-e', holder(file)], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
@@ -29,7 +29,7 @@ test('one process holds the lock; the second is told, and a kill -9 frees it at 
 });
 
 test('the database stays open to readers beside the lock', async (t) => {
-  const directory = await temporaryDirectory(t);
+  const directory = temporaryDirectory(t);
   const lock = acquireLock(join(directory, 'daemon.lock'));
   const store = await openStore({ clock: new ManualClock() }, { file: join(directory, 'sealtree.db') });
   const reader = await openStore({ clock: new ManualClock() }, { file: join(directory, 'sealtree.db'), readOnly: true });
@@ -39,7 +39,7 @@ test('the database stays open to readers beside the lock', async (t) => {
   lock.release();
 });
 
-test('where the lock cannot be created it says so', async (t) => {
-  const file = join(await temporaryDirectory(t), 'missing', 'daemon.lock');
+test('where the lock cannot be created it says so', (t) => {
+  const file = join(temporaryDirectory(t), 'missing', 'daemon.lock');
   assert.throws(() => acquireLock(file), sealError('SEAL-DISK-IO'));
 });

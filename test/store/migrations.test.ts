@@ -7,13 +7,13 @@ import { migrate, migrations } from '../../src/store/migrations.ts';
 import { openStore } from '../../src/store/sqlite.ts';
 import { newBatch, sealError } from '../suites/store-samples.ts';
 import { ManualClock } from '../support/clock.ts';
-import { temporaryDirectory } from '../support/store.ts';
+import { temporaryDirectory } from '../support/files.ts';
 
 const fx = { clock: new ManualClock() };
 
 /** A database with a batch in it, at this version's schema. */
 async function filled(t: TestContext): Promise<string> {
-  const file = join(await temporaryDirectory(t), 'sealtree.db');
+  const file = join(temporaryDirectory(t), 'sealtree.db');
   const store = await openStore(fx, { file });
   await store.createBatch(newBatch('b1'));
   await store.close();
@@ -40,7 +40,7 @@ test('a newer schema is refused and left as it is', async (t) => {
 });
 
 test("another program's database is refused", async (t) => {
-  const file = join(await temporaryDirectory(t), 'other.db');
+  const file = join(temporaryDirectory(t), 'other.db');
   change(file, 'CREATE TABLE bookmarks (url TEXT)');
   await assert.rejects(openStore(fx, { file }), { ...sealError('SEAL-STORE-SCHEMA'), message: /another program/ });
 });
@@ -80,7 +80,7 @@ test('a reader does not migrate', async (t) => {
 });
 
 test('a damaged file is SEAL-STORE-CORRUPT and says what to do; nothing is written to it', async (t) => {
-  const file = join(await temporaryDirectory(t), 'sealtree.db');
+  const file = join(temporaryDirectory(t), 'sealtree.db');
   writeFileSync(file, Buffer.alloc(8_192, 'not a database'));
   const before = readFileSync(file);
   await assert.rejects(openStore(fx, { file }), { ...sealError('SEAL-STORE-CORRUPT'), hint: /restore the last backup/ });
@@ -101,7 +101,7 @@ test('damage inside is found by the integrity check or reported by the call that
 });
 
 test('a directory that is not there is an I/O error with the path', async (t) => {
-  const file = join(await temporaryDirectory(t), 'missing', 'sealtree.db');
+  const file = join(temporaryDirectory(t), 'missing', 'sealtree.db');
   await assert.rejects(openStore(fx, { file }), { ...sealError('SEAL-DISK-IO'), where: file });
   await assert.rejects(openStore(fx, { file, readOnly: true }), sealError('SEAL-DISK-IO'));
 });

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawnSync, type SpawnSyncReturns } from 'node:child_process';
 import { statSync } from 'node:fs';
 import { test } from 'node:test';
 import { openStore } from '../../src/store/sqlite.ts';
@@ -40,10 +41,24 @@ test('the files of the database belong to their user alone', async (t) => {
   for (const suffix of ['', '-wal', '-shm']) assert.equal(statSync(`${file}${suffix}`).mode & 0o777, 0o600, suffix);
 });
 
+test('an open store does not keep the process alive, a call and its closing do', async (t) => {
+  const { file } = await temporaryStoreFile(t);
+  const at = (path: string): string => new URL(path, import.meta.url).href;
+  const run = (last: string): SpawnSyncReturns<string> => {
+    const code = `import { openStore } from '${at('../../src/store/sqlite.ts')}'; import { systemClock } from '${at('../../src/effects/clock.ts')}';
+      const store = await openStore({ clock: systemClock }, { file: ${JSON.stringify(file)}, readOnly: true });
+      ${last}`;
+    return spawnSync(process.execPath, ['--input-type=module', '-e', code], { timeout: 20_000, encoding: 'utf8' });
+  };
+  assert.deepEqual([run('').status, run('').stderr], [0, '']);
+  const closed = run("await store.batches({}); await store.close(); console.log('closed');");
+  assert.deepEqual([closed.status, closed.stdout, closed.stderr], [0, 'closed\n', '']);
+});
+
 test('after closing, calls are refused and closing again does nothing', async (t) => {
   const { store } = await temporaryStoreFile(t);
   const last = store.setMeta('a', 'b');
-  await store.close();
+  await Promise.all([store.close(), store.close()]);
   await last;
   await assert.rejects(store.meta('a'), sealError('SEAL-INTERNAL'));
   await store.close();
