@@ -21,6 +21,8 @@ export interface Loss {
 
 // How often in one time limit the progress is looked at: a job is ended at most a quarter late.
 const looks = 4;
+/** ms for starting the thread and taking the first job, on a machine that is busy otherwise. */
+const startLimit = 60_000;
 
 /** One worker thread, which has one request at a time. After a loss the next request starts a new one. */
 export class DocumentThread {
@@ -81,8 +83,11 @@ export class DocumentThread {
         done({ job, error: reason ?? loss('SEAL-INTERNAL', `the worker for documents ended (${code})`) });
       };
       worker.on('message', answered).on('error', failed).on('exit', ended);
-      this.#watchOver(() => {
-        reason ??= loss('SEAL-DOC-LIMIT', `the document took longer than ${this.#options.timeLimit / 1000} s`);
+      this.#watchOver((job) => {
+        reason ??=
+          job < 0
+            ? loss('SEAL-INTERNAL', 'the worker for documents did not begin')
+            : loss('SEAL-DOC-LIMIT', `the document took longer than ${this.#options.timeLimit / 1000} s`);
         void worker.terminate();
       });
       const packed = pack(request);
@@ -91,7 +96,7 @@ export class DocumentThread {
   }
 
   /** Calls when one job has run for longer than its limit. */
-  #watchOver(late: () => void): void {
+  #watchOver(late: (job: number) => void): void {
     const { timeLimit } = this.#options;
     let job = -1;
     let since = this.#clock.monotonic();
@@ -102,7 +107,8 @@ export class DocumentThread {
         job = current;
         since = now;
       }
-      if (now - since > timeLimit + Atomics.load(this.#progress, progressCells.allowance)) late();
+      const limit = job < 0 ? startLimit : timeLimit + Atomics.load(this.#progress, progressCells.allowance);
+      if (now - since > limit) late(job);
       else this.#watch = this.#clock.after(timeLimit / looks, look);
     };
     this.#watch = this.#clock.after(timeLimit / looks, look);
