@@ -2,16 +2,16 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { addCards } from './cards.ts';
 import { placeBatches } from './batches.ts';
+import { addCards, softHsmModule } from './cards.ts';
 import { checkDelivery, changeOneByte, listing } from './checks.ts';
-import { DemoFailure, Story } from './story.ts';
+import { DemoFailure, DemoNeeds, Story } from './story.ts';
 
 const usage =
   'usage: bin/demo [DIR] [--cards]\n  DIR      where everything is put (default: a new folder); a further run continues there\n  --cards  sign with two SoftHSM tokens in parallel instead of a software certificate';
 
 /** The main job from the first command to the evidence record, told to a newcomer. Everything is done through the command line. */
-function main(): void {
+async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     options: { cards: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } },
@@ -20,6 +20,7 @@ function main(): void {
     process.stdout.write(`${usage}\n`);
     process.exit(values.help === true ? 0 : 64);
   }
+  const module = values.cards === true ? softHsmModule() : undefined;
   const directory = resolve(positionals[0] ?? mkdtempSync(join(tmpdir(), 'sealtree-demo-')));
   const story = new Story(directory);
   story.title('Sealtree signs documents in bulk and keeps the proof for decades.');
@@ -27,7 +28,7 @@ function main(): void {
 
   story.step('An evaluation setup: own certificates, own timestamp authority, two roots.');
   story.run(['init', directory]);
-  if (values.cards === true) addCards(story);
+  if (module !== undefined) await addCards(story, module);
   story.run(['check']);
 
   story.step('Four batches of real documents are placed. Three are approved by a file named APPROVED; the fourth is not.');
@@ -62,8 +63,12 @@ function main(): void {
 }
 
 try {
-  main();
+  await main();
 } catch (error) {
+  if (error instanceof DemoNeeds) {
+    process.stderr.write(`bin/demo: ${error.message}\n`);
+    process.exit(69);
+  }
   if (!(error instanceof DemoFailure)) throw error;
   process.stderr.write(`\nThe demo did not hold: ${error.message}\n`);
   process.exit(1);

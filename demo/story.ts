@@ -5,6 +5,9 @@ import { styleText } from 'node:util';
 /** Something that the demo promises did not happen. */
 export class DemoFailure extends Error {}
 
+/** Something that the demo needs is not on this machine; nothing was done. */
+export class DemoNeeds extends Error {}
+
 export const top: string = new URL('..', import.meta.url).pathname;
 
 /** Tells and runs the demo: each command is printed as a person would type it, then run for real. */
