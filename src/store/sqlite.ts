@@ -54,7 +54,7 @@ class StoreWorker {
     return this.#wait(message.call);
   }
 
-  /** Lets open calls end, writes the log of the database back into it, ends the thread. Twice: the same. */
+  /** Lets open calls end, closes the database, ends the thread. Twice: the same. */
   close(): Promise<void> {
     this.#closing ??= this.#ended === undefined ? this.#close() : Promise.resolve();
     return this.#closing;

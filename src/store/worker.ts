@@ -67,10 +67,7 @@ function serve(db: Database): void {
       const messages = queue.splice(0);
       const closing = messages.some(({ method }) => method === 'close');
       const answers = settle(messages);
-      if (closing) {
-        if (!readOnly) db.pragma('wal_checkpoint(TRUNCATE)');
-        db.close();
-      }
+      if (closing) db.close();
       answers.forEach(send);
       if (closing) port.close();
     });

@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer, type RequestListener } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import { createServer as createTcpServer, type AddressInfo, type Socket } from 'node:net';
 import { test, type TestContext } from 'node:test';
 import { isPublicAddress } from '../../src/effects/addresses.ts';
 import { httpClient } from '../../src/effects/http.ts';
+import { writePem } from '../../src/formats/pem.ts';
+import { testAuthority } from '../support/authority.ts';
 import type { HttpRequest } from '../../src/ports/http.ts';
 
 const http = httpClient();
@@ -105,6 +108,19 @@ test('a reset, a cut answer, nonsense and a closed port are errors with the addr
   const packed = await serve(t, (_request, response) => response.writeHead(200, { 'content-encoding': 'gzip' }).end('x'));
   await assert.rejects(http.request(get(packed)), refusal(/compressed/));
   await assert.rejects(http.request(get('http://127.0.0.1:1/')), refusal(/ECONNREFUSED/));
+});
+
+test('a TLS server whose certificate leads to no known root is refused', async (t) => {
+  const { certificate, privateKey } = testAuthority().issue({ subject: 'localhost' });
+  const key = privateKey.export({ type: 'pkcs8', format: 'pem' });
+  const server = createTlsServer({ cert: writePem(certificate), key }, (_request, response) => response.end('secret')).listen(
+    0,
+    '127.0.0.1',
+  );
+  await once(server, 'listening');
+  t.after(() => server.close());
+  const { port } = server.address() as AddressInfo;
+  await assert.rejects(http.request(get(`https://127.0.0.1:${port}/`)), refusal(/certificate/));
 });
 
 test('the caller ends a request with its own reason', async (t) => {
