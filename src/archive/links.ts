@@ -6,9 +6,6 @@ import type { DigestAlgorithm } from '../model/algorithms.ts';
 import type { AuditRow, NewLeaf } from '../model/archive.ts';
 import type { Effects } from '../ports/effects.ts';
 
-/** Trees looked back at for a token that no later tree holds yet. */
-const lookBack = 64;
-
 /**
  * The part of a token that never changes: TSTInfo and its signature, without the certificates and revocation data that are replaced
  * after the grace period (evidence-records 15). It is itself a valid token; its hash links a tree to the one before it.
@@ -36,15 +33,19 @@ export function auditObject(previous: Buffer, { seq, at, actor, action, details 
  */
 export async function tokenLinks(fx: Pick<Effects, 'store'>, digest: DigestAlgorithm): Promise<NewLeaf[]> {
   const links: NewLeaf[] = [];
-  for (const tree of await fx.store.trees({ states: ['anchored'], newestFirst: true, limit: lookBack })) {
-    const [first] = await fx.store.tokens(tree.id);
-    if (first === undefined) continue;
-    const hash = digestOf(digest, bareToken(first.token));
-    const known = await fx.store.findLeaves(hash);
-    if (known.some(({ kind }) => kind === 'previous-token')) break;
-    links.unshift({ kind: 'previous-token', members: [hash] });
+  for (let limit = 16, seen = 0; ; limit *= 4) {
+    const trees = await fx.store.trees({ states: ['anchored'], newestFirst: true, limit });
+    for (const tree of trees.slice(seen)) {
+      const [first] = await fx.store.tokens(tree.id);
+      if (first === undefined) continue;
+      const hash = digestOf(digest, bareToken(first.token));
+      const known = await fx.store.findLeaves(hash);
+      if (known.some(({ kind }) => kind === 'previous-token')) return links;
+      links.unshift({ kind: 'previous-token', members: [hash] });
+    }
+    if (trees.length < limit) return links;
+    seen = trees.length;
   }
-  return links;
 }
 
 /** Leaf for the newest audit line: nobody can cut the log behind it unnoticed. None while the log is empty. */
