@@ -1,5 +1,6 @@
 import { describeDigest, describeScheme, parseSignatureAlgorithm } from '../formats/algorithms.ts';
 import { defaultCatalogue } from './catalogue.ts';
+import { messageOf } from './findings.ts';
 import type { SignatureScheme } from '../formats/algorithms.ts';
 import type { AlgorithmRule, AlgorithmSubject } from './catalogue.ts';
 import type { AnyDigest, KeyType } from '../model/algorithms.ts';
@@ -25,6 +26,9 @@ export interface AlgorithmVerdict {
   readonly warnings: readonly string[];
   /** UTC ms: first instant at which the verdict turns to not acceptable. */
   readonly end: number;
+  /** UTC ms, half open: while the time lies in here neither errors nor warnings change. */
+  readonly from: number;
+  readonly until: number;
 }
 
 function lifeOf(name: string, rules: readonly AlgorithmRule[]): AlgorithmLife {
@@ -97,7 +101,7 @@ export function judgeAlgorithms(
     const scheme = parseSignatureAlgorithm(identifier, messageDigest);
     return judgeLives(schemeLives(scheme, key, catalogue), at);
   } catch (error) {
-    return { acceptable: false, errors: [error instanceof Error ? error.message : String(error)], warnings: [], end: -Infinity };
+    return { acceptable: false, errors: [messageOf(error)], warnings: [], end: -Infinity, from: -Infinity, until: Infinity };
   }
 }
 
@@ -110,7 +114,15 @@ export function judgeLives(lives: readonly AlgorithmLife[], at: number): Algorit
   const warnings = lives
     .filter(({ end, legacy }) => at < end && at >= legacy)
     .map(({ name, legacy, legacySource }) => `${name} has been phased out on ${day(legacy)} (${legacySource})`);
-  return { acceptable: errors.length === 0, errors, warnings, end: Math.min(...lives.map(({ end }) => end)) };
+  const turns = lives.flatMap(({ end, legacy }) => [end, legacy]);
+  return {
+    acceptable: errors.length === 0,
+    errors,
+    warnings,
+    end: Math.min(...lives.map(({ end }) => end)),
+    from: Math.max(-Infinity, ...turns.filter((time) => time <= at)),
+    until: Math.min(Infinity, ...turns.filter((time) => time > at)),
+  };
 }
 
 /** Plain words for a signature's algorithm and key: `RSA-PSS with SHA-256`; the dotted form where it is not known. */

@@ -1,6 +1,6 @@
 import { messageOf, utc } from './findings.ts';
 import { certificateStatus, needsNoRevocation } from './revocation.ts';
-import { joinUsed, nameOf, nothingUsed } from './revocation-context.ts';
+import { joinUsed, nameOf, nothingUsed, unknownStatus } from './revocation-context.ts';
 import type { Certificate } from '../formats/x509.ts';
 import type { RevocationCheck } from '../model/verification.ts';
 import type { Finding } from './findings.ts';
@@ -22,7 +22,7 @@ export interface PathRevocation {
   readonly used: UsedData;
 }
 
-const notAsked: CertificateStatus = { status: 'unknown', problems: [], from: -Infinity, until: Infinity, used: nothingUsed };
+const notAsked = unknownStatus([]);
 
 /** Nothing was asked: revocation mode `none`. */
 export function uncheckedPath(path: Path): PathRevocation {
@@ -66,18 +66,28 @@ function checkOne(certificate: Certificate, at: number, path: Path, { keys }: Pa
   const status = answer(context, { certificate, issuer, issuerKey });
   const check = describe(certificate, status);
   if (status.status === 'revoked') return { check, status, finding: revokedFinding(certificate, status, at), warnings: [] };
-  if (status.status === 'good') return { check, status, warnings: laterRevocation(certificate, status, context.at) };
+  if (status.status === 'good')
+    return { check, status: untilDoubted(status, context.at), warnings: laterRevocation(certificate, status, context.at) };
   const message = `the revocation status of ${nameOf(certificate)} is not known: ${[...status.problems, ...context.trust.revocation.failures].join('; ')}`;
   const open = { certificate, issuer };
   if (context.trust.revocationMode === 'soft-fail') return { check, status, warnings: [message], open };
   return { check, status, finding: { subIndication: 'TRY_LATER', message }, warnings: [], open };
 }
 
+/** The warning of `laterRevocation` begins at the date from which the key is doubted. */
+function untilDoubted(status: CertificateStatus, at: number): CertificateStatus {
+  const { invalidityDate } = status;
+  if (invalidityDate === undefined) return status;
+  return invalidityDate > at
+    ? { ...status, until: Math.min(status.until, invalidityDate) }
+    : { ...status, from: Math.max(status.from, invalidityDate) };
+}
+
 function answer(context: RevocationContext, subject: Parameters<typeof certificateStatus>[1]): CertificateStatus {
   try {
     return certificateStatus(context, subject);
   } catch (error) {
-    return { ...notAsked, problems: [messageOf(error)] };
+    return { ...unknownStatus([messageOf(error)]), from: context.at, until: context.at + 1 };
   }
 }
 

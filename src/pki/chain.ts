@@ -210,7 +210,7 @@ class ChainValidation {
       wanted: revocation.open.map(({ certificate, issuer }) => ({ certificate: certificate.der, issuer: issuer.der })),
       used: revocation.used,
       evaluation: path.some(isEvaluation),
-      endsAt: result.until,
+      endsAt: result.endsAt,
       from: passed ? Math.max(result.from, revocation.from) : at,
       until: passed ? Math.min(result.until, revocation.until) : at + 1,
     };

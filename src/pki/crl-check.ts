@@ -16,6 +16,8 @@ import type { WorkingKey } from './keys.ts';
 interface UsableCrl {
   readonly crl: CertificateList;
   readonly delta?: CertificateList;
+  /** Why it is not fresh enough to tell that a certificate is good; a revocation it lists counts all the same. */
+  readonly stale?: string;
   readonly from: number;
   readonly until: number;
   readonly used: UsedData;
@@ -40,6 +42,8 @@ class CrlCheck {
   readonly #complete: readonly CertificateList[];
   readonly #reasons = new Set<ReasonFlag>();
   readonly #used: UsableCrl[] = [];
+  #later: RevokedEntry | undefined;
+  #refused = false;
 
   constructor(context: RevocationContext, subject: StatusSubject) {
     this.#context = context;
@@ -56,7 +60,7 @@ class CrlCheck {
         if (this.#reasons.size === allReasons.size) return this.#good();
       }
     if (this.#reasons.size > 0) this.#problems.add('the CRLs at hand do not cover every reason for revocation');
-    return unknownStatus([...this.#problems]);
+    return { ...unknownStatus([...this.#problems]), refused: this.#refused };
   }
 
   /** One turn of RFC 5280 §6.3.3 (a) to (l); an answer only when the certificate is revoked. */
@@ -74,13 +78,24 @@ class CrlCheck {
       const usable = this.#usable(crl, label);
       if (usable === undefined) return undefined;
       const entry = this.#find(usable);
-      if (entry !== undefined) return this.#found(usable, entry, reasons);
-      if (this.#mayHaveDropped(usable, label)) return undefined;
-      this.#count(usable, reasons);
+      if (entry !== undefined && this.#isRevoked(usable, entry)) return this.#revoked(usable, entry);
+      if (usable.stale !== undefined) this.#refuse(usable.stale);
+      else if (entry !== undefined) this.#revokedLater(usable, entry, reasons);
+      else if (!this.#mayHaveDropped(usable, label)) this.#count(usable, reasons);
     } catch (error) {
-      this.#problems.add(messageOf(error));
+      this.#refuse(messageOf(error));
     }
     return undefined;
+  }
+
+  /** A hold may have been lifted since an old list; every other revocation stays. */
+  #isRevoked({ stale }: UsableCrl, { reason, revocationDate }: RevokedEntry): boolean {
+    return revocationDate <= this.#context.at && (stale === undefined || reason !== 'certificateHold');
+  }
+
+  #refuse(problem: string): void {
+    this.#problems.add(problem);
+    this.#refused = true;
   }
 
   #count(usable: UsableCrl, reasons: ReadonlySet<ReasonFlag>): void {
@@ -97,13 +112,9 @@ class CrlCheck {
     if (signer === undefined) return undefined;
     const delta = this.#delta(crl, signer.key);
     const stale = staleness(this.#context, delta ?? crl, delta === undefined ? 'CRL' : 'delta CRL');
-    if (stale !== undefined) {
-      this.#problems.add(stale);
-      return undefined;
-    }
     const until = Math.min(signer.until, currentUntil(this.#context.trust, delta ?? crl));
     const used = joinUsed(signer.used, { ...nothingUsed, crls: delta === undefined ? [crl] : [crl, delta] });
-    return { crl, ...(delta === undefined ? {} : { delta }), from: signer.from, until, used };
+    return { crl, ...(delta === undefined ? {} : { delta }), ...(stale === undefined ? {} : { stale }), from: signer.from, until, used };
   }
 
   /** §6.3.3 (f), (g): who signed the CRL, and may they? */
@@ -130,7 +141,7 @@ class CrlCheck {
         };
       reason = `its signer ${nameOf(candidate)}: ${verdict.problem}`;
     }
-    this.#problems.add(`${label}: ${reason}`);
+    this.#refuse(`${label}: ${reason}`);
     return undefined;
   }
 
@@ -164,14 +175,15 @@ class CrlCheck {
     return entry?.reason === 'removeFromCRL' ? undefined : entry;
   }
 
-  #found(usable: UsableCrl, entry: RevokedEntry, reasons: ReadonlySet<ReasonFlag>): CertificateStatus | undefined {
-    const { at } = this.#context;
-    if (entry.revocationDate > at) {
-      // Revoked later than the time that is asked for: good then, and good no longer than until then.
-      this.#count({ ...usable, until: Math.min(usable.until, entry.revocationDate) }, reasons);
-      return this.#reasons.size === allReasons.size ? { ...this.#good(), ...detailsOf(entry) } : undefined;
-    }
-    return { ...this.#answer([usable]), ...detailsOf(entry), status: 'revoked', from: Math.max(usable.from, entry.revocationDate) };
+  #revoked(usable: UsableCrl, entry: RevokedEntry): CertificateStatus {
+    const from = Math.max(usable.from, entry.revocationDate);
+    return { ...this.#answer([usable]), ...detailsOf(entry), status: 'revoked', from };
+  }
+
+  /** Revoked later than the time that is asked for: good then, and good no longer than until then. */
+  #revokedLater(usable: UsableCrl, entry: RevokedEntry, reasons: ReadonlySet<ReasonFlag>): void {
+    this.#later ??= entry;
+    this.#count({ ...usable, until: Math.min(usable.until, entry.revocationDate) }, reasons);
   }
 
   /** A CRL from after the certificate's end need not list it any more (RFC 5280 §3.3), unless it says so (X.509 expiredCertsOnCRL). */
@@ -184,7 +196,8 @@ class CrlCheck {
   }
 
   #good(): CertificateStatus {
-    return { ...this.#answer(this.#used), status: 'good' };
+    const later = this.#later === undefined ? {} : detailsOf(this.#later);
+    return { ...this.#answer(this.#used), ...later, status: 'good' };
   }
 
   #answer(used: readonly UsableCrl[]): CertificateStatus {
@@ -195,7 +208,8 @@ class CrlCheck {
       source: 'crl',
       ...(newest === undefined ? {} : { thisUpdate: newest.thisUpdate }),
       ...(newest?.nextUpdate === undefined ? {} : { nextUpdate: newest.nextUpdate }),
-      problems: [],
+      problems: [...this.#problems],
+      refused: this.#refused,
       from: Math.max(...used.map(({ from }) => from)),
       until: Math.min(...used.map(({ until }) => until)),
       used: joinUsed(...used.map((usable) => usable.used)),

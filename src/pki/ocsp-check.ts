@@ -21,7 +21,7 @@ export function statusByOcsp(context: RevocationContext, subject: StatusSubject)
   for (const [basic, single] of answersAbout(context, subject, problems)) {
     try {
       const status = judgeAnswer(context, subject, basic, single);
-      if (typeof status !== 'string') return status;
+      if (typeof status !== 'string') return { ...status, problems, refused: problems.length > 0 };
       problems.push(`OCSP answer of ${utc(basic.producedAt)}: ${status}`);
     } catch (error) {
       problems.push(`OCSP answer of ${utc(basic.producedAt)}: ${messageOf(error)}`);
@@ -54,14 +54,15 @@ function judgeAnswer(
   if (basic.hasUnknownCritical) return 'it has a critical extension that is not understood';
   if (single.status === 'unknown') return 'the responder does not know the certificate';
   if (single.thisUpdate > basic.producedAt + clockTolerance) return 'it speaks about a time after it was made';
-  const stale = staleness(context, single, 'it');
+  const revoked = single.status === 'revoked' ? (single.revocationTime ?? -Infinity) : Infinity;
+  const isRevoked = revoked <= context.at;
+  // A revocation that is no hold stays, however old the answer is.
+  const stale = isRevoked && single.reason !== 'certificateHold' ? undefined : staleness(context, single, 'it');
   if (stale !== undefined) return stale;
   const signer = responderOf(context, subject, basic);
   if (signer.problem !== undefined) return signer.problem;
-  const revoked = single.status === 'revoked' ? (single.revocationTime ?? -Infinity) : Infinity;
-  if (revoked > context.at && mayHaveForgotten(single, subject.certificate))
+  if (!isRevoked && mayHaveForgotten(single, subject.certificate))
     return `it was made after ${nameOf(subject.certificate)} had expired and need not know it any more`;
-  const isRevoked = revoked <= context.at;
   return {
     status: isRevoked ? 'revoked' : 'good',
     source: 'ocsp',
@@ -70,6 +71,7 @@ function judgeAnswer(
     ...(single.revocationTime === undefined ? {} : { revocationTime: single.revocationTime }),
     ...(single.reason === undefined ? {} : { reason: single.reason }),
     problems: [],
+    refused: false,
     from: isRevoked ? Math.max(signer.from, revoked) : signer.from,
     until: Math.min(signer.until, currentUntil(context.trust, single), isRevoked ? Infinity : revoked),
     used: joinUsed(signer.used, { ...nothingUsed, ocsps: [basic] }),

@@ -39,6 +39,8 @@ export interface PathResult {
   /** UTC ms, half open: while the time lies in here the outcome stays valid. */
   readonly from: number;
   readonly until: number;
+  /** UTC ms: the first end among the dates of the certificates and the algorithms of their signatures. */
+  readonly endsAt: number;
   /** Policies that hold for the whole path, in the words of the anchor's domain. */
   readonly policies: readonly string[];
 }
@@ -89,6 +91,7 @@ class PathValidation {
   #maxPathLength = Infinity;
   #from = -Infinity;
   #until = Infinity;
+  #endsAt = Infinity;
 
   constructor(path: Path, inputs: PathInputs) {
     this.#path = path;
@@ -120,6 +123,7 @@ class PathValidation {
       keys: [...this.#keys].reverse(),
       from: this.#from,
       until: this.#until,
+      endsAt: this.#endsAt,
       policies: [...this.#graph.validPolicies(this.#inputs.policies?.policies)],
     };
   }
@@ -138,6 +142,11 @@ class PathValidation {
     if (!this.#findings.some((finding) => finding.message === text)) this.#findings.push({ subIndication, message: text });
   }
 
+  #within(from: number, until: number): void {
+    this.#from = Math.max(this.#from, from);
+    this.#until = Math.min(this.#until, until);
+  }
+
   /** A trust anchor gives name and key (§6.1.1 (d)); its dates are not judged, but one that is no CA issues nothing here. */
   #startWith(anchor: Certificate): void {
     this.#keys.push(workingKey(anchor));
@@ -148,8 +157,12 @@ class PathValidation {
       return;
     }
     const { at } = this.#inputs;
-    if (at < anchor.notBefore || at > anchor.notAfter)
+    const { notAfter, notBefore } = anchor;
+    if (notBefore <= at && at < notAfter + 1000) this.#within(notBefore, notAfter + 1000);
+    else {
+      this.#within(at, at + 1);
       this.#warnings.push(`the trust anchor "${distinguishedName(anchor.subject)}" is not valid at ${utc(at)} by its own dates`);
+    }
     if (anchor.version === 3 && anchor.basicConstraints?.ca !== true) this.#fail(anchor, 'the trust anchor is no CA');
     if (anchor.keyUsage?.has('keyCertSign') === false) this.#fail(anchor, 'the key usage of the trust anchor does not allow certificates');
   }
@@ -176,15 +189,16 @@ class PathValidation {
     const verdict = judgeAlgorithms(certificate.signatureAlgorithm, keyTypeOf(issuerKey.key), at, catalogue);
     for (const error of verdict.errors) this.#fail(certificate, error, 'CRYPTO_CONSTRAINTS_FAILURE_NO_POE');
     for (const warning of verdict.warnings) this.#warnings.push(`"${distinguishedName(certificate.subject)}": ${warning}`);
-    this.#until = Math.min(this.#until, verdict.end);
+    this.#within(verdict.from, verdict.until);
+    this.#endsAt = Math.min(this.#endsAt, verdict.end);
   }
 
   #checkDates(certificate: Certificate): void {
     const { at } = this.#inputs;
     const { notAfter, notBefore } = certificate;
-    this.#from = Math.max(this.#from, notBefore);
     // notAfter has whole seconds and is included.
-    this.#until = Math.min(this.#until, notAfter + 1000);
+    this.#within(notBefore, notAfter + 1000);
+    this.#endsAt = Math.min(this.#endsAt, notAfter + 1000);
     if (at < notBefore) this.#fail(certificate, `not valid before ${utc(notBefore)}`, 'OUT_OF_BOUNDS_NO_POE');
     if (at >= notAfter + 1000) this.#fail(certificate, `not valid after ${utc(notAfter)}`, 'OUT_OF_BOUNDS_NO_POE');
   }

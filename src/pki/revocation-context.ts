@@ -73,6 +73,8 @@ export interface CertificateStatus {
   readonly invalidityDate?: number;
   /** Why data that was at hand does not answer. */
   readonly problems: readonly string[];
+  /** Some of that data might answer at another time. */
+  readonly refused: boolean;
   /** UTC ms, half open: while the time lies in here the answer stays. */
   readonly from: number;
   readonly until: number;
@@ -80,7 +82,7 @@ export interface CertificateStatus {
 }
 
 export function unknownStatus(problems: readonly string[]): CertificateStatus {
-  return { status: 'unknown', problems, from: -Infinity, until: Infinity, used: nothingUsed };
+  return { status: 'unknown', problems, refused: problems.length > 0, from: -Infinity, until: Infinity, used: nothingUsed };
 }
 
 /** From then on the data says nothing about the present any more. @returns UTC ms */

@@ -13,6 +13,17 @@ export type { CertificateStatus, RevocationContext, StatusSubject, UsedData } fr
 export function certificateStatus(context: RevocationContext, subject: StatusSubject): CertificateStatus {
   const ocsp = statusByOcsp(context, subject);
   const crl = statusByCrl(context, subject);
+  const status = prevailing(ocsp, crl);
+  // Where some data was refused, another time may have taken it: then the answer is for this time alone.
+  const refused = ocsp.refused || crl.refused || status.status === 'unknown';
+  return {
+    ...status,
+    from: refused ? context.at : Math.max(ocsp.from, crl.from),
+    until: refused ? context.at + 1 : Math.min(ocsp.until, crl.until),
+  };
+}
+
+function prevailing(ocsp: CertificateStatus, crl: CertificateStatus): CertificateStatus {
   if (ocsp.status === 'unknown' && crl.status === 'unknown') return unknownStatus(reasonsOf(ocsp, crl));
   if (ocsp.status === 'unknown') return crl;
   if (crl.status === 'unknown') return ocsp;
