@@ -9,7 +9,7 @@ import type { Verified, VerifyOptions } from '../ports/documents.ts';
  * parsed CRLs are then remembered over thousands of documents. One per thread.
  */
 export class TrustKeeper {
-  readonly cache = new PkiCache();
+  readonly cache: PkiCache = new PkiCache();
   #options: VerifyOptions | undefined;
   #trust: Trust | undefined;
 

@@ -66,8 +66,9 @@ function isVerdict({ code }: SealError): boolean {
 
 function findingsOf(context: VerifyContext, input: VerifyInput, provenAt: number): CmsFindings {
   const { source } = input;
-  if (looksLikePdf(source)) return verifyPdfFile(context, input, provenAt);
+  // In this order: a PDF enclosed in a CMS shows its header early too.
   if (looksLikeSignedData(source)) return verifyCmsFile(context, input, provenAt);
+  if (looksLikePdf(source)) return verifyPdfFile(context, input, provenAt);
   return nothing;
 }
 

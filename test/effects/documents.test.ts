@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -6,9 +7,10 @@ import { after, before, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { systemClock } from '../../src/effects/clock.ts';
 import { documentWorkers } from '../../src/effects/documents.ts';
-import { signValue, assemble } from '../formats/signing.ts';
+import { assemble, signDocument, signValue } from '../formats/signing.ts';
 import { testAuthority } from '../support/authority.ts';
 import { CollectingLog } from '../support/log.ts';
+import { needs } from '../support/tools.ts';
 import { trusting, words } from '../verify/verifying.ts';
 import type { SignParameters } from '../../src/model/signature.ts';
 import type { DocumentWork, PrepareJob, VerifyJob } from '../../src/ports/documents.ts';
@@ -107,6 +109,39 @@ test('digests that are known are not computed again', async () => {
   assert.ok(outcome?.ok);
   assert.ok(outcome.value.signature.toBeSigned.includes(value));
 });
+
+test(
+  'a large enclosed content is verified from the file, in one piece and in the thousand pieces of a stream',
+  needs('openssl'),
+  async () => {
+    const content = Buffer.alloc(5_000_003, 'large');
+    const signed = await signDocument(identity, content, { packaging: 'enveloping' });
+    const input = join(directory, 'large');
+    writeFileSync(input, content);
+    writeFileSync(`${input}.pem`, identity.pem);
+    writeFileSync(`${input}.key`, identity.privateKey.export({ type: 'pkcs8', format: 'pem' }));
+    const files = ['-in', input, '-out', `${input}.streamed`, '-signer', `${input}.pem`, '-inkey', `${input}.key`];
+    const options = ['-nodetach', '-stream', '-binary', '-cades', '-outform', 'DER', '-certfile', `${input}.ca`];
+    writeFileSync(`${input}.ca`, authority.issuing.pem);
+    assert.equal(spawnSync('openssl', ['cms', '-sign', ...files, ...options]).status, 0);
+    writeFileSync(`${input}.p7m`, signed);
+    const changed = Buffer.from(signed);
+    changed[4_000_000] = 0;
+    writeFileSync(`${input}.changed`, changed);
+    const jobs = ['p7m', 'streamed', 'changed'].map((suffix) => ({
+      name: suffix,
+      file: `${input}.${suffix}`,
+      detached: [],
+      digests: [],
+      evidence: [],
+    }));
+    const outcomes = await work.verify(jobs, trusting(authority));
+    assert.deepEqual(
+      outcomes.map((outcome) => (outcome.ok ? words(outcome.value.report)[1] : outcome.error.code)),
+      ['TOTAL-PASSED', 'TOTAL-PASSED', 'TOTAL-FAILED HASH_FAILURE'],
+    );
+  },
+);
 
 test('many jobs keep their order; the caller’s buffers stay his', async () => {
   const files = Array.from({ length: 50 }, (_nothing, at) => {

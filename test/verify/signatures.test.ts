@@ -1,4 +1,8 @@
+import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { before, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { parseSignedData } from '../../src/formats/cms.ts';
@@ -6,6 +10,7 @@ import { oids } from '../../src/formats/oids.ts';
 import { TrustKeeper } from '../../src/verify/verify.ts';
 import { signDocument } from '../formats/signing.ts';
 import { testAuthority, type TestAuthority, type TestIdentity } from '../support/authority.ts';
+import { needs } from '../support/tools.ts';
 import { trusting, verifyBytes, words } from './verifying.ts';
 
 const day = 86_400_000;
@@ -158,6 +163,28 @@ test('each flipped bit of what is signed or certified is refused, in every regio
       flipped[start + offset] = (flipped[start + offset] ?? 0) ^ (1 << (offset % 8));
       assert.notEqual(verifyBytes(flipped, {}, options, keeper).report.indication, 'TOTAL-PASSED', `${region} ${offset}`);
     }
+});
+
+test('several signers, ours and one of OpenSSL: each has its own verdict, the worst counts', needs('openssl'), async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'sealtree-signers-'));
+  t.after(() => {
+    rmSync(directory, { recursive: true });
+  });
+  const path = (name: string): string => join(directory, name);
+  const resign = async (second: TestIdentity): Promise<Buffer> => {
+    writeFileSync(path('one.p7m'), await signDocument(identity, document, { packaging: 'enveloping' }));
+    writeFileSync(path('two.pem'), second.pem);
+    writeFileSync(path('two.key'), second.privateKey.export({ type: 'pkcs8', format: 'pem' }));
+    const files = ['-in', path('one.p7m'), '-out', path('both.p7m'), '-signer', path('two.pem'), '-inkey', path('two.key')];
+    const result = spawnSync('openssl', ['cms', '-resign', '-inform', 'DER', '-outform', 'DER', '-binary', '-cades', ...files]);
+    assert.equal(result.status, 0, result.stderr.toString());
+    return readFileSync(path('both.p7m'));
+  };
+  const good = await resign(authority.issue({ keyType: 'p384', subject: 'Second' }));
+  assert.deepEqual(words(verifyBytes(good, {}, trusting(authority)).report), ['TOTAL-PASSED', 'TOTAL-PASSED', 'TOTAL-PASSED']);
+  const bad = await resign(authority.issue({ keyType: 'p384', subject: 'Second', state: 'revoked' }));
+  const verdicts = words(verifyBytes(bad, {}, trusting(authority)).report);
+  assert.deepEqual(verdicts.toSorted(), ['INDETERMINATE REVOKED_NO_POE', 'INDETERMINATE REVOKED_NO_POE', 'TOTAL-PASSED']);
 });
 
 test('structure only: no anchors are needed, and the report says that trust was not examined', async () => {
