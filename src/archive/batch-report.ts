@@ -1,0 +1,121 @@
+import { directoryName, displayName, isUtf8, joinPath } from '../formats/names.ts';
+import type { ErrorReport } from '../errors.ts';
+import type { Batch, BatchDocument, DocumentSignature } from '../model/batch.ts';
+import type { CertificateSummary, Indication } from '../model/verification.ts';
+
+export interface ReportTimes {
+  /** UTC ms. */
+  readonly deliveredAt: number;
+}
+
+/** One document in `batch-report.json`. Hashes are SHA-256 in lower-case hexadecimal, times ISO 8601 UTC. */
+export interface ReportedDocument {
+  /** Below the batch. */
+  readonly document: string;
+  /** Hexadecimal bytes of a name that is not UTF-8. */
+  readonly nameBytes?: string;
+  readonly state: 'delivered' | 'failed';
+  readonly input: { readonly size: number; readonly sha256?: string };
+  readonly output?: { readonly file: string; readonly size: number; readonly sha256: string };
+  readonly signature?: {
+    readonly format: string;
+    readonly level: string;
+    readonly key: string;
+    readonly signingTime: string;
+    readonly signer?: CertificateSummary;
+  };
+  /** What was checked before release. */
+  readonly verification?: {
+    readonly indication: Indication;
+    readonly at: string;
+    readonly checked: readonly string[];
+    readonly warnings: readonly string[];
+  };
+  /** Leaves in the archive: tree and index. */
+  readonly archive: readonly { readonly tree: string; readonly index: number; readonly what: string }[];
+  readonly error?: ErrorReport;
+}
+
+/** What the report says of a batch as a whole. */
+export interface ReportHead {
+  readonly batch: string;
+  readonly root: string;
+  readonly path: string;
+  readonly partOf?: string;
+  readonly profile: string;
+  readonly approvedAt: string;
+  readonly claimedAt: string;
+  readonly deliveredAt: string;
+}
+
+export function reportHead(batch: Batch, { deliveredAt }: ReportTimes): ReportHead {
+  return {
+    batch: batch.id,
+    root: batch.root,
+    path: displayName(batch.outPath),
+    ...(batch.partOf === undefined ? {} : { partOf: batch.partOf }),
+    profile: batch.profile,
+    approvedAt: iso(batch.approvedAt),
+    claimedAt: iso(batch.claimedAt),
+    deliveredAt: iso(deliveredAt),
+  };
+}
+
+/** `batch-report.json`, piece by piece: a report of a million documents is never in memory as a whole. */
+export async function* reportPieces(pages: AsyncIterable<readonly BatchDocument[]>, batch: Batch, times: ReportTimes): AsyncGenerator<Uint8Array> {
+  let documents = 0;
+  let failed = 0;
+  let evaluation = false;
+  yield Buffer.from(`${JSON.stringify(reportHead(batch, times), null, 2).slice(0, -2)},\n  "documents": [`);
+  for await (const page of pages) {
+    for (const document of page) {
+      evaluation ||= document.signature?.report?.evaluation === true;
+      if (document.state === 'failed') failed++;
+      yield Buffer.from(`${documents++ === 0 ? '\n    ' : ',\n    '}${JSON.stringify(reportedDocument(document))}`);
+    }
+  }
+  yield Buffer.from(`\n  ],\n  "counts": ${JSON.stringify({ documents, delivered: documents - failed, failed })}${evaluation ? ',\n  "evaluation": "EVALUATION: proves nothing to others"' : ''}\n}\n`);
+}
+
+export function reportedDocument(document: BatchDocument): ReportedDocument {
+  const { signature, error, state, relPath } = document;
+  const sha256 = document.digests.find(([algorithm]) => algorithm === 'sha256')?.[1].toString('hex');
+  const delivered = state !== 'failed';
+  return {
+    document: displayName(relPath),
+    ...(isUtf8(relPath) ? {} : { nameBytes: relPath.toString('hex') }),
+    state: delivered ? 'delivered' : 'failed',
+    input: { size: document.size, ...(sha256 === undefined ? {} : { sha256 }) },
+    ...(delivered && signature?.outputDigest !== undefined
+      ? { output: { file: displayName(joinPath(directoryName(relPath), signature.outputName)), size: signature.outputSize ?? 0, sha256: signature.outputDigest.toString('hex') } }
+      : {}),
+    ...(signature === undefined ? {} : signed(signature)),
+    archive: (document.leaves ?? []).map(({ tree, index, what }) => ({ tree, index, what })),
+    ...(error === undefined ? {} : { error }),
+  };
+}
+
+function signed({ format, level, key, signingTime, report }: DocumentSignature): Pick<ReportedDocument, 'signature' | 'verification'> {
+  const signer = report?.signatures[0]?.signer;
+  const signature = { format, level, key, signingTime: iso(signingTime), ...(signer === undefined ? {} : { signer }) };
+  if (report === undefined) return { signature };
+  const chains = report.signatures.map(({ chain }) => chain);
+  return {
+    signature,
+    verification: {
+      indication: report.indication,
+      at: report.validationTime,
+      checked: [
+        'signature value and signed bytes',
+        ...chains.map((chain) => `path of ${chain.certificates.length} certificates to a trust anchor, dates and key usage`),
+        ...chains.flatMap((chain) => chain.revocation.map(({ certificate, status, source }) => `${certificate}: ${status}${source === undefined ? '' : ` (${source.toUpperCase()})`}`)),
+        ...report.signatures.flatMap(({ timestamps }) => timestamps.map(({ genTime, indication }) => `timestamp ${genTime}: ${indication}`)),
+      ],
+      warnings: report.signatures.flatMap(({ warnings, chain }) => [...warnings, ...chain.warnings]),
+    },
+  };
+}
+
+function iso(time: number): string {
+  return new Date(time).toISOString();
+}

@@ -1,0 +1,164 @@
+import { errnoOf, SealError, type ErrorReport } from '../errors.ts';
+import { directoryName, displayName, joinPath } from '../formats/names.ts';
+import { deskPlaces, ownNames, spoolFile } from '../formats/places.ts';
+import type { Batch, BatchDocument } from '../model/batch.ts';
+import type { RootConfig } from '../model/config.ts';
+import { done, type StepResult } from '../model/step.ts';
+import type { OutputPart } from '../ports/bytes.ts';
+import type { Effects } from '../ports/effects.ts';
+import { reportPieces, type ReportTimes } from './batch-report.ts';
+import { htmlPieces } from './batch-report-html.ts';
+import { readyPieces } from './ready.ts';
+
+export { failBatch, fileOriginals, retireOriginals } from './originals.ts';
+
+export type DeliveryEffects = Pick<Effects, 'clock' | 'files' | 'store'>;
+
+export interface Delivery {
+  readonly root: RootConfig;
+  readonly dataDir: string;
+}
+
+/*
+ * The desk: a private directory on outgoing's file system. `<desk>/batch` becomes the output by one rename, `<desk>/ready.json` its ready
+ * semaphore by another; the desk goes when both have happened. So its content tells after a kill how far release came.
+ */
+const pageSize = 200;
+const parallel = 8;
+
+/** Pages of a batch's documents in their order. */
+export async function* documentPages({ store }: Pick<Effects, 'store'>, batch: string): AsyncGenerator<BatchDocument[]> {
+  for (let afterSeq = -1; ; ) {
+    const page = await store.documents(batch, { afterSeq, limit: pageSize });
+    const last = page.at(-1);
+    if (last === undefined) return;
+    yield page;
+    if (page.length < pageSize) return;
+    afterSeq = last.seq;
+  }
+}
+
+/** The desk of a batch for a tree, on that tree's file system. */
+export async function deskOf({ files }: Pick<Effects, 'files'>, root: RootConfig, tree: 'outgoing' | 'failed' | 'done', batch: string): Promise<Buffer> {
+  const [near, inside] = deskPlaces(root, tree, batch);
+  const [ofRoot, ofTree] = await Promise.all([files.stat(root.path), files.stat(root[tree])]);
+  return ofRoot !== undefined && ofRoot.device === ofTree?.device ? near : inside;
+}
+
+/**
+ * archived → staged: the complete output beside outgoing, on disk, not visible. Every file is assembled from the private copy and its digest
+ * compared with the one that was verified. May run again: it begins anew.
+ */
+export async function stageOutput(fx: DeliveryEffects, { root, dataDir }: Delivery, batch: Batch, signal?: AbortSignal): Promise<StepResult> {
+  const desk = await deskOf(fx, root, 'outgoing', batch.id);
+  await fx.files.remove(desk);
+  await fx.files.makeDirectory(directoryName(desk), 0o700);
+  const output = joinPath(desk, 'batch');
+  await fx.files.makeDirectory(output);
+  const made = new Set<string>();
+  for await (const page of documentPages(fx, batch.id)) {
+    for (const directory of directoriesOf(page, made)) await fx.files.makeDirectory(joinPath(output, directory));
+    const refused = await inParallel(page, async (document) => await assembleDocument(fx, dataDir, output, document, signal));
+    if (refused !== undefined) return { kind: 'refused', error: refused };
+  }
+  const times: ReportTimes = { deliveredAt: fx.clock.now() };
+  const report = await fx.files.create(joinPath(output, ownNames.report), reportPieces(documentPages(fx, batch.id), batch, times), 'sha256');
+  const reports = [{ name: ownNames.report, ...report }];
+  if (root.htmlReport) {
+    const html = await fx.files.create(joinPath(output, ownNames.reportHtml), htmlPieces(documentPages(fx, batch.id), batch, times), 'sha256');
+    reports.push({ name: ownNames.reportHtml, ...html });
+  }
+  await fx.files.create(joinPath(desk, 'ready.json'), readyPieces(documentPages(fx, batch.id), batch, reports), 'sha256');
+  await fx.files.syncTree(desk);
+  return done;
+}
+
+/** Directories of a page's documents that were not made yet. */
+function directoriesOf(page: readonly BatchDocument[], made: Set<string>): Buffer[] {
+  const fresh: Buffer[] = [];
+  for (const { relPath, state } of page) {
+    const directory = directoryName(relPath);
+    const key = directory.toString('latin1');
+    if (state === 'failed' || directory.length === 0 || made.has(key)) continue;
+    made.add(key);
+    fresh.push(directory);
+  }
+  return fresh;
+}
+
+async function inParallel<T>(items: readonly T[], work: (item: T) => Promise<ErrorReport | undefined>): Promise<ErrorReport | undefined> {
+  const rest = items.values();
+  let first: ErrorReport | undefined;
+  await Promise.all(
+    Array.from({ length: Math.min(parallel, items.length) }, async () => {
+      for (const item of rest) if (first === undefined) first ??= await work(item);
+    }),
+  );
+  return first;
+}
+
+/** Files of one document in the output: the signed file, and beside a detached signature the document itself. */
+async function assembleDocument(fx: DeliveryEffects, dataDir: string, output: Buffer, document: BatchDocument, signal?: AbortSignal): Promise<ErrorReport | undefined> {
+  if (document.state === 'failed') return undefined;
+  const source = spoolFile(dataDir, document.batch, document.seq);
+  const { signature, relPath } = document;
+  const whole: OutputPart[] = [{ offset: 0, length: document.size }];
+  const input = document.digests.find(([algorithm]) => algorithm === 'sha256')?.[1];
+  const write = async (name: Buffer, parts: readonly OutputPart[], expected: Buffer | undefined): Promise<ErrorReport | undefined> => {
+    const { digest } = await fx.files.assemble(joinPath(output, name), parts, source, 'sha256', signal);
+    return expected?.equals(digest) === true ? undefined : changed(name);
+  };
+  if (signature === undefined) return await write(relPath, whole, input);
+  const name = joinPath(directoryName(relPath), signature.outputName);
+  const refused = await write(name, signature.parts, signature.outputDigest);
+  if (refused !== undefined || !isDetached(signature.parts)) return refused;
+  return await write(relPath, whole, input);
+}
+
+/** An output that takes nothing from the document is a signature beside it. */
+export function isDetached(parts: readonly OutputPart[]): boolean {
+  return parts.every((part) => part instanceof Uint8Array);
+}
+
+function changed(name: Buffer): ErrorReport {
+  return new SealError('SEAL-DISK-IO', 'the private copy is not what was signed and verified any more', {
+    where: displayName(name),
+    hint: 'check the file system of the data directory, then “batch retry”',
+    retryable: true,
+  }).toJSON();
+}
+
+/**
+ * staged → released: one rename makes the output visible, a second one its ready semaphore, each with its directory on disk before the next.
+ * Never onto something that is there. After a kill it goes on where it was; output that a consumer has taken meanwhile is left alone.
+ */
+export async function releaseOutput(fx: DeliveryEffects, { root }: Delivery, batch: Batch): Promise<StepResult> {
+  const { files } = fx;
+  const desk = await deskOf(fx, root, 'outgoing', batch.id);
+  const target = joinPath(root.outgoing, batch.outPath);
+  if ((await files.stat(joinPath(desk, 'batch'))) !== undefined) {
+    if ((await files.stat(target)) !== undefined) return { kind: 'wait', reason: stillThere(target) };
+    const parent = directoryName(batch.outPath);
+    await files.makeDirectory(parent.length === 0 ? root.outgoing : joinPath(root.outgoing, parent));
+    await files.rename(joinPath(desk, 'batch'), target);
+  }
+  const ready = joinPath(desk, 'ready.json');
+  if ((await files.stat(ready)) !== undefined) {
+    try {
+      await files.rename(ready, joinPath(target, root.ready));
+    } catch (thrown) {
+      // The consumer took the directory before it was announced.
+      if (errnoOf(thrown) !== 'ENOENT') throw thrown;
+    }
+  }
+  await files.remove(desk);
+  return done;
+}
+
+function stillThere(target: Buffer): ErrorReport {
+  return new SealError('SEAL-BATCH-STATE', 'outgoing still holds an output with this path', {
+    where: displayName(target),
+    hint: 'collect it, or set onExisting: number for the root',
+    retryable: true,
+  }).toJSON();
+}

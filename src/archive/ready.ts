@@ -1,0 +1,54 @@
+import { directoryName, displayName, joinPath } from '../formats/names.ts';
+import type { Batch, BatchDocument } from '../model/batch.ts';
+import type { WrittenFile } from '../ports/files.ts';
+
+interface ReadyFile {
+  readonly name: string;
+  readonly size: number;
+  readonly sha256: string;
+}
+
+/**
+ * The ready semaphore: JSON with batch id, counts and SHA-256 of every file that was delivered, written piece by piece. `anchored` is false: the
+ * day's timestamp comes later.
+ */
+export async function* readyPieces(pages: AsyncIterable<readonly BatchDocument[]>, batch: Batch, reports: readonly (WrittenFile & { readonly name: string })[]): AsyncGenerator<Uint8Array> {
+  let documents = 0;
+  let failed = 0;
+  let evaluation = false;
+  yield Buffer.from(`{\n  "batch": ${JSON.stringify(batch.id)},\n  "root": ${JSON.stringify(batch.root)},\n  "path": ${JSON.stringify(displayName(batch.outPath))},\n`);
+  if (batch.partOf !== undefined) yield Buffer.from(`  "partOf": ${JSON.stringify(batch.partOf)},\n`);
+  yield Buffer.from('  "anchored": false,\n  "files": [');
+  let separator = '\n    ';
+  for await (const page of pages) {
+    for (const document of page) {
+      documents++;
+      if (document.state === 'failed') failed++;
+      evaluation ||= document.signature?.report?.evaluation === true;
+      for (const file of filesOf(document)) {
+        yield Buffer.from(`${separator}${JSON.stringify(file)}`);
+        separator = ',\n    ';
+      }
+    }
+  }
+  for (const { name, size, digest } of reports) {
+    yield Buffer.from(`${separator}${JSON.stringify({ name, size, sha256: digest.toString('hex') })}`);
+    separator = ',\n    ';
+  }
+  const counts = { documents, delivered: documents - failed, failed };
+  yield Buffer.from(`\n  ],\n  "counts": ${JSON.stringify(counts)}${evaluation ? ',\n  "evaluation": "EVALUATION: proves nothing to others"' : ''}\n}\n`);
+}
+
+function filesOf(document: BatchDocument): ReadyFile[] {
+  const { signature, relPath, size } = document;
+  if (document.state === 'failed') return [];
+  const sha256 = document.digests.find(([algorithm]) => algorithm === 'sha256')?.[1].toString('hex') ?? '';
+  const original = { name: displayName(relPath), size, sha256 };
+  if (signature === undefined) return [original];
+  const output = {
+    name: displayName(joinPath(directoryName(relPath), signature.outputName)),
+    size: signature.outputSize ?? 0,
+    sha256: signature.outputDigest?.toString('hex') ?? '',
+  };
+  return signature.parts.every((part) => part instanceof Uint8Array) ? [original, output] : [output];
+}
