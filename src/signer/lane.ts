@@ -1,0 +1,174 @@
+import { asSealError } from '../errors.ts';
+import type { SealError } from '../errors.ts';
+import type { SignatureAlgorithm } from '../model/algorithms.ts';
+import type { SigningKey } from '../ports/keys.ts';
+import type { Allowance, PoolKey } from './pool-key.ts';
+
+/** A place on a key for some documents: prepared for it first, then signed by it. */
+export interface Lane {
+  readonly key: SigningKey;
+  /** Documents it was given for. */
+  readonly count: number;
+  /** Fewer documents than it was given for: the others could not be prepared. */
+  trim(count: number): void;
+  /**
+   * Waits until the key is free for these documents. Only then are intents recorded.
+   * @returns false when it was taken back (another key is free sooner, the key has left, the call was aborted): prepare for another one
+   */
+  ready(signal: AbortSignal): Promise<boolean>;
+  /**
+   * One signature, verified with the certificate's public key.
+   * @throws SealError SEAL-KEY-*, SEAL-SIGN-BAD; the signal's reason when it had not begun
+   */
+  sign(data: Buffer, signal: AbortSignal): Promise<Buffer>;
+  /** Ends it; signatures that were not made are given back to the activation. May be called twice. */
+  release(): void;
+}
+
+/** Errors after which a card has certainly not signed. Everything else counts against its limit. */
+const unspent: ReadonlySet<string> = new Set([
+  'SEAL-KEY-PIN-NEEDED',
+  'SEAL-KEY-LIMIT',
+  'SEAL-KEY-MECHANISM',
+  'SEAL-KEY-PIN-INCORRECT',
+  'SEAL-KEY-PIN-LOCKED',
+]);
+
+/** Whether a failed call may have used up a signature of the card all the same. */
+export function maybeSpent(error: SealError): boolean {
+  return !unspent.has(error.code);
+}
+
+/** What a lane was asked for with: whoever takes its documents over must be allowed to. */
+export interface LaneOrigin {
+  readonly root: string;
+  /** Keys with the right, whether they can sign or not. */
+  readonly allowed: readonly string[];
+  readonly avoid: readonly string[];
+  readonly algorithm: SignatureAlgorithm;
+}
+
+export interface LaneEvents {
+  /** A place became free, or a lane began to wait. */
+  changed(): void;
+  failed(key: PoolKey, error: SealError): void;
+}
+
+type Phase = 'given' | 'waiting' | 'signing' | 'ended';
+
+/** The pool's side of a lane. */
+export class PoolLane implements Lane {
+  readonly key: SigningKey;
+  readonly count: number;
+  readonly poolKey: PoolKey;
+  readonly origin: LaneOrigin;
+  readonly #algorithm: SignatureAlgorithm;
+  readonly #events: LaneEvents;
+  /** That of the activation it was given in: what is not spent goes back there, not to the next one. */
+  readonly #allowance: Allowance | undefined;
+  /** Documents of it that are not signed. */
+  #open: number;
+  #phase: Phase = 'given';
+  /** A place for a signature is held for the first of them. */
+  #reserved = false;
+  #answer: ((ready: boolean) => void) | undefined;
+
+  constructor(poolKey: PoolKey, key: SigningKey, count: number, origin: LaneOrigin, algorithm: SignatureAlgorithm, events: LaneEvents) {
+    this.poolKey = poolKey;
+    this.key = key;
+    this.count = count;
+    this.origin = origin;
+    this.#algorithm = algorithm;
+    this.#events = events;
+    this.#open = count;
+    this.#allowance = poolKey.allowance;
+    poolKey.busy += count;
+    this.#giveBack(-count);
+  }
+
+  get waiting(): boolean {
+    return this.#phase === 'waiting';
+  }
+
+  get ended(): boolean {
+    return this.#phase === 'ended';
+  }
+
+  trim(count: number): void {
+    const fewer = this.#open - count;
+    if (fewer <= 0) return;
+    this.#open = count;
+    this.poolKey.busy -= fewer;
+    this.#giveBack(fewer);
+    this.#events.changed();
+  }
+
+  async ready(signal: AbortSignal): Promise<boolean> {
+    if (signal.aborted) return false;
+    this.#phase = 'waiting';
+    const back = (): void => {
+      this.takeBack();
+    };
+    signal.addEventListener('abort', back, { once: true });
+    const answer = new Promise<boolean>((resolve) => (this.#answer = resolve));
+    this.#events.changed();
+    try {
+      return await answer;
+    } finally {
+      signal.removeEventListener('abort', back);
+    }
+  }
+
+  /** Its turn has come, if there is a place: holds it. Called by the pool while it waits. */
+  go(): void {
+    if (!this.poolKey.tryEnter(this.key)) return;
+    this.#phase = 'signing';
+    this.#reserved = true;
+    this.#answer?.(true);
+  }
+
+  /** Called by the pool while it waits. */
+  takeBack(): void {
+    if (this.#phase !== 'waiting') return;
+    this.release();
+    this.#answer?.(false);
+  }
+
+  async sign(data: Buffer, signal: AbortSignal): Promise<Buffer> {
+    if (this.#reserved) this.#reserved = false;
+    else await this.poolKey.enter(this.key);
+    let spent = false;
+    try {
+      signal.throwIfAborted();
+      spent = true;
+      return await this.poolKey.sign(this.key, data, this.#algorithm);
+    } catch (thrown) {
+      if (!spent) throw thrown;
+      const error = asSealError(thrown);
+      spent = maybeSpent(error);
+      this.#events.failed(this.poolKey, error);
+      throw error;
+    } finally {
+      this.#open--;
+      this.poolKey.busy--;
+      if (!spent) this.#giveBack(1);
+      this.poolKey.leave();
+      this.#events.changed();
+    }
+  }
+
+  release(): void {
+    if (this.#phase === 'ended') return;
+    this.#phase = 'ended';
+    if (this.#reserved) this.poolKey.leave();
+    this.#reserved = false;
+    this.poolKey.busy -= this.#open;
+    this.#giveBack(this.#open);
+    this.#open = 0;
+    this.#events.changed();
+  }
+
+  #giveBack(signatures: number): void {
+    if (this.#allowance !== undefined) this.#allowance.left += signatures;
+  }
+}

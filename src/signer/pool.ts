@@ -1,0 +1,285 @@
+import { SealError } from '../errors.ts';
+import { explainBlockage } from './blockage.ts';
+import { Limits } from './limits.ts';
+import { PoolLane } from './lane.ts';
+import { PoolKey } from './pool-key.ts';
+import { allowedKeys } from './rights.ts';
+import { schedule, steal } from './schedule.ts';
+import type { Lane, LaneOrigin } from './lane.ts';
+import type { PoolRules } from './rights.ts';
+import type { Claim, KeyLoad } from './schedule.ts';
+import type { SignatureAlgorithm } from '../model/algorithms.ts';
+import type { Effects } from '../ports/effects.ts';
+import type { SigningKey } from '../ports/keys.ts';
+
+export interface LaneRequest {
+  /** Undefined: a person at the command line. */
+  readonly root: string | undefined;
+  /** Higher first. */
+  readonly priority: number;
+  /** Names; the pool checks the rights. */
+  readonly keys: readonly string[];
+  /** `padding` counts for RSA keys only. */
+  readonly algorithm: SignatureAlgorithm;
+  /** Documents at hand. */
+  readonly wanted: number;
+  /** Keys that have just failed for these documents: used only where there is no other. */
+  readonly avoid?: ReadonlySet<string>;
+}
+
+/** A key as `status` and metrics show it. */
+export interface PoolView {
+  readonly key: string;
+  /** Documents under way on it. */
+  readonly busy: number;
+  /** ms for one signature, as seen lately; 0: not known. */
+  readonly pace: number;
+  readonly signaturesLeft?: number;
+}
+
+export type PoolEffects = Pick<Effects, 'clock' | 'keys' | 'log' | 'store'>;
+
+interface Pending extends Pick<Claim, 'id' | 'priority' | 'wanted'> {
+  readonly origin: LaneOrigin;
+  readonly resolve: (lane: Lane) => void;
+  readonly reject: (reason: unknown) => void;
+}
+
+/**
+ * All keys of the daemon and the batches that want them: rights, limits, priority, fairness between roots, work-stealing. Keys come and go while
+ * it runs. What to give to whom is decided in schedule.ts.
+ */
+export class SigningPool {
+  /** TSAs that failed a moment ago, for all batches (pki/tsa-selection). */
+  readonly tsaRests = new Map<string, number>();
+  readonly #fx: PoolEffects;
+  readonly #rules: PoolRules;
+  readonly #keys = new Map<string, PoolKey>();
+  readonly #lanes = new Set<PoolLane>();
+  readonly #pending: Pending[] = [];
+  readonly #served = new Map<string, number>();
+  readonly #limits: Limits;
+  /** Idle keys for which a chunk was taken back and has not asked anew. */
+  readonly #promised = new Set<string>();
+  readonly #listeners: (() => void)[] = [];
+  #lastId = 0;
+  #dealing = false;
+  #again = false;
+  #closed = false;
+
+  constructor(fx: PoolEffects, rules: PoolRules) {
+    this.#fx = fx;
+    this.#rules = rules;
+    this.#limits = new Limits(fx, rules);
+    for (const source of fx.keys) {
+      const key = new PoolKey(source, fx);
+      this.#keys.set(source.name, key);
+      source.onChange(() => void this.#sourceChanged(key));
+      void this.#sourceChanged(key);
+    }
+  }
+
+  /** Calls when a key came, went, was activated or used up: waiting batches should try again. */
+  onChange(call: () => void): void {
+    this.#listeners.push(call);
+  }
+
+  /**
+   * A lane on the best key, as soon as one has room.
+   * @throws SealError SEAL-KEY-UNKNOWN, SEAL-KEY-DENIED, SEAL-KEY-MECHANISM (not retryable: the configuration does not fit); any SEAL-KEY-* that is
+   *   retryable when no allowed key can sign now: the batch waits. The signal's reason when aborted.
+   */
+  async acquire(request: LaneRequest, signal: AbortSignal): Promise<Lane> {
+    signal.throwIfAborted();
+    if (this.#closed) throw new SealError('SEAL-INTERRUPTED', 'the keys are being closed');
+    const allowed = allowedKeys(this.#rules, request.root, request.keys);
+    const root = request.root ?? '';
+    this.#join(root);
+    this.#promised.clear();
+    const { promise, resolve, reject } = Promise.withResolvers<Lane>();
+    const { algorithm, priority, wanted, avoid } = request;
+    const origin: LaneOrigin = { root, allowed, avoid: [...(avoid ?? [])], algorithm };
+    const pending: Pending = { id: ++this.#lastId, origin, priority, wanted, resolve, reject };
+    const aborted = (): void => {
+      if (this.#drop(pending)) reject(signal.reason);
+    };
+    signal.addEventListener('abort', aborted, { once: true });
+    this.#pending.push(pending);
+    this.#deal();
+    try {
+      return await promise;
+    } finally {
+      signal.removeEventListener('abort', aborted);
+    }
+  }
+
+  /** How many documents of a request can usefully be under way: what its keys hold, now. */
+  capacity(request: Pick<LaneRequest, 'root' | 'keys' | 'algorithm'>): number {
+    const usable = this.#usable(allowedKeys(this.#rules, request.root, request.keys), request.algorithm);
+    return usable.reduce((sum, { load }) => sum + load.room + load.busy, 0);
+  }
+
+  view(): PoolView[] {
+    return [...this.#keys.values()].map((key) => ({
+      key: key.name,
+      busy: key.busy,
+      pace: key.pace,
+      ...(key.allowance === undefined ? {} : { signaturesLeft: Math.max(0, key.allowance.left) }),
+    }));
+  }
+
+  /** Lets nobody in any more; lanes that are out end by themselves. The sources are closed by whoever opened them. */
+  close(): void {
+    this.#closed = true;
+    for (const { reject } of this.#pending.splice(0)) reject(new SealError('SEAL-INTERRUPTED', 'the keys are being closed'));
+  }
+
+  /** A root that comes anew starts where the others are: it has not saved up anything. */
+  #join(root: string): void {
+    const active = new Set([...this.#pending, ...this.#lanes].map(({ origin }) => origin.root));
+    if (active.has(root) || active.size === 0) return;
+    const least = Math.min(...[...active].map((other) => this.#served.get(other) ?? 0));
+    this.#served.set(root, Math.max(this.#served.get(root) ?? 0, least));
+  }
+
+  #drop(pending: Pending): boolean {
+    const index = this.#pending.indexOf(pending);
+    if (index >= 0) this.#pending.splice(index, 1);
+    return index >= 0;
+  }
+
+  #usable(names: readonly string[], algorithm: SignatureAlgorithm): { poolKey: PoolKey; key: SigningKey; load: KeyLoad }[] {
+    return names.flatMap((name) => {
+      const poolKey = this.#keys.get(name);
+      const key = poolKey?.key;
+      if (poolKey === undefined || key === undefined || !this.#limits.known(poolKey) || !key.supports(algorithmFor(key, algorithm)))
+        return [];
+      return [{ poolKey, key, load: poolKey.load(key) }];
+    });
+  }
+
+  /** Deals what can be dealt; a change while it deals makes it deal once more. */
+  #deal(): void {
+    this.#again = true;
+    if (this.#dealing) return;
+    this.#dealing = true;
+    try {
+      while (this.#again) {
+        this.#again = false;
+        this.#grant();
+        this.#call();
+        this.#steal();
+        for (const key of this.#keys.values()) this.#limits.retire(key);
+        this.#refuse();
+      }
+    } finally {
+      this.#dealing = false;
+    }
+  }
+
+  #grant(): void {
+    const loads = new Map<string, KeyLoad>();
+    const claims = this.#pending.flatMap(({ id, priority, wanted, origin }) => {
+      const usable = this.#usable(origin.allowed, origin.algorithm);
+      for (const { load } of usable) loads.set(load.name, load);
+      const keys = usable.map(({ load }) => load.name);
+      return keys.length === 0 ? [] : [{ id, priority, wanted, root: origin.root, avoid: origin.avoid, keys }];
+    });
+    for (const { claim, key: name, count } of schedule([...loads.values()], claims, this.#served)) {
+      const pending = this.#pending.find(({ id }) => id === claim);
+      const poolKey = this.#keys.get(name);
+      const key = poolKey?.key;
+      if (pending === undefined || poolKey === undefined || key === undefined) continue;
+      this.#drop(pending);
+      const { origin } = pending;
+      this.#served.set(origin.root, (this.#served.get(origin.root) ?? 0) + count);
+      const lane = new PoolLane(poolKey, key, count, origin, algorithmFor(key, origin.algorithm), this.#events);
+      this.#lanes.add(lane);
+      pending.resolve(lane);
+    }
+  }
+
+  readonly #events = {
+    changed: (): void => {
+      this.#deal();
+    },
+    failed: (poolKey: PoolKey, error: SealError): void => {
+      const ms = poolKey.failed(error);
+      if (ms === undefined) return;
+      this.#fx.log.warn({ key: poolKey.name, error: error.toJSON(), restMs: ms }, 'a signature failed; the key rests');
+      this.#fx.clock.after(ms, () => {
+        this.#deal();
+        this.#tell();
+      });
+    },
+  };
+
+  /** Lanes whose turn has come, in the order in which they wait; those whose key has left are taken back. */
+  #call(): void {
+    for (const lane of [...this.#lanes]) {
+      if (lane.ended) this.#lanes.delete(lane);
+      else if (lane.waiting && lane.poolKey.key !== lane.key) lane.takeBack();
+      else if (lane.waiting) lane.go();
+    }
+  }
+
+  #steal(): void {
+    const waiting = [...this.#lanes].filter((lane) => lane.waiting);
+    if (waiting.length === 0) return;
+    const keys = new Map<string, KeyLoad>();
+    for (const poolKey of this.#keys.values()) {
+      const { key } = poolKey;
+      if (key !== undefined && this.#limits.known(poolKey)) keys.set(poolKey.name, poolKey.load(key));
+    }
+    const idle = [...keys.values()].filter((load) => load.busy === 0 && !this.#promised.has(load.name));
+    const chunks = waiting.map(({ poolKey, origin }) => {
+      const usable = this.#usable(origin.allowed, origin.algorithm).map(({ load }) => load.name);
+      return { key: poolKey.name, claim: { keys: usable, avoid: origin.avoid } };
+    });
+    const stolen = steal(idle, chunks, keys);
+    if (stolen === undefined) return;
+    this.#promised.add(stolen.to);
+    waiting[stolen.index]?.takeBack();
+  }
+
+  /** Batches that no key can sign for now. */
+  #refuse(): void {
+    for (const pending of [...this.#pending]) {
+      if (this.#usable(pending.origin.allowed, pending.origin.algorithm).length > 0) continue;
+      if (pending.origin.allowed.some((name) => this.#limits.counting(name))) continue;
+      this.#drop(pending);
+      pending.reject(this.#why(pending));
+    }
+  }
+
+  #why({ origin: { allowed, algorithm } }: Pending): SealError {
+    const keys = allowed.flatMap((name) => this.#keys.get(name) ?? []);
+    if (keys.every(({ key }) => key !== undefined))
+      return new SealError('SEAL-KEY-MECHANISM', `${allowed.join(', ')}: not made for ${algorithm.padding ?? ''} ${algorithm.digest}`, {
+        hint: 'choose another digest or padding in the profile, or another key',
+      });
+    const blocked = keys.filter(({ key }) => key === undefined);
+    return explainBlockage(blocked.map((key) => ({ name: key.name, status: key.source.status(), ...reasonOf(key) })));
+  }
+
+  async #sourceChanged(poolKey: PoolKey): Promise<void> {
+    await this.#limits.follow(poolKey);
+    this.#deal();
+    this.#tell();
+  }
+
+  #tell(): void {
+    for (const listener of this.#listeners) listener();
+  }
+}
+
+function reasonOf({ resting, rest, limit }: PoolKey): { readonly reason?: SealError } {
+  if (resting && rest !== undefined) return { reason: rest.error };
+  return limit === undefined ? {} : { reason: limit };
+}
+
+/** What the profile asks for, as far as it concerns this kind of key. */
+function algorithmFor({ keyType }: SigningKey, { digest, padding }: SignatureAlgorithm): SignatureAlgorithm {
+  if (keyType.type === 'rsa') return { digest, padding: padding ?? 'pkcs1' };
+  return keyType.type === 'rsa-pss' ? { digest, padding: 'pss' } : { digest };
+}

@@ -1,0 +1,77 @@
+import { digestOf } from '../formats/digests.ts';
+import { asSealError } from '../errors.ts';
+import { firstTimestamp } from '../pki/tsa-selection.ts';
+import type { SealError } from '../errors.ts';
+import type { TsaChoice } from '../pki/tsa-selection.ts';
+import type { Effects } from '../ports/effects.ts';
+
+export type StampEffects = Pick<Effects, 'clock' | 'log' | 'store' | 'tsas'>;
+
+export interface StampOptions {
+  readonly tsas: readonly TsaChoice[];
+  /** `wait`: until an authority answers; `deliver`: without a timestamp. */
+  readonly onFailure: 'wait' | 'deliver';
+  readonly resting: Map<string, number>;
+  /** Ends the waiting; an answer that is on its way is still taken in. */
+  readonly signal: AbortSignal;
+  /** Called with the reason while nothing answers, and with undefined when it goes on. */
+  readonly onWaiting: (reason: SealError | undefined) => void;
+}
+
+export type Stamped = { readonly token: Buffer } | { readonly token: undefined; readonly error: SealError };
+
+const firstPause = 1_000;
+const longestPause = 60_000;
+/** ms that an authority may still take when the daemon stops. */
+const graceMs = 4_000;
+
+/**
+ * A signature timestamp over a signature value (EN 319 122-1 §5.3), from the authorities in their order.
+ * @returns the token, or why there is none: no answer with `deliver`, or the signal came first
+ */
+export async function stampSignature(fx: StampEffects, signatureValue: Buffer, options: StampOptions): Promise<Stamped> {
+  const { tsas, resting, signal, onFailure, onWaiting } = options;
+  const request = ({ digest }: TsaChoice) => ({ digest, messageImprint: digestOf(digest, signatureValue) });
+  for (let attempt = 0; ; attempt++) {
+    const grace = delayed(fx, signal);
+    try {
+      const { token } = await firstTimestamp(fx, tsas, request, { purpose: 'signature', resting, signal: grace.signal });
+      if (attempt > 0) onWaiting(undefined);
+      return { token };
+    } catch (thrown) {
+      const error = asSealError(thrown);
+      if (onFailure === 'deliver' || signal.aborted || !error.code.startsWith('SEAL-TSA-')) return { token: undefined, error };
+      onWaiting(error);
+      const paused = await fx.clock.sleep(Math.min(longestPause, firstPause * 2 ** Math.min(attempt, 6)), signal).then(
+        () => true,
+        () => false,
+      );
+      if (!paused) return { token: undefined, error };
+    } finally {
+      grace.end();
+    }
+  }
+}
+
+/** A signal that follows another one a little later. */
+function delayed({ clock }: Pick<Effects, 'clock'>, signal: AbortSignal): { readonly signal: AbortSignal; end(): void } {
+  const own = new AbortController();
+  let cancel = (): void => undefined;
+  const follow = (): void => {
+    const timer = clock.after(graceMs, () => {
+      own.abort(signal.reason);
+    });
+    cancel = () => {
+      timer.cancel();
+    };
+  };
+  if (signal.aborted) follow();
+  else signal.addEventListener('abort', follow, { once: true });
+  return {
+    signal: own.signal,
+    end: () => {
+      signal.removeEventListener('abort', follow);
+      cancel();
+    },
+  };
+}
