@@ -1,6 +1,6 @@
 import { describeDigest, describeScheme, parseSignatureAlgorithm } from '../formats/algorithms.ts';
 import { defaultCatalogue } from './catalogue.ts';
-import { messageOf } from './findings.ts';
+import { messageOf, utc } from './findings.ts';
 import type { SignatureScheme } from '../formats/algorithms.ts';
 import type { AlgorithmRule, AlgorithmSubject } from './catalogue.ts';
 import type { AnyDigest, KeyType } from '../model/algorithms.ts';
@@ -107,7 +107,7 @@ export function judgeAlgorithms(
 
 /** Whether algorithms with these lives could be relied on at a time. @param at UTC ms */
 export function judgeLives(lives: readonly AlgorithmLife[], at: number): AlgorithmVerdict {
-  const day = (time: number) => new Date(time).toISOString().slice(0, 10);
+  const day = (time: number) => utc(time).slice(0, 10);
   const errors = lives
     .filter(({ end }) => at >= end)
     .map(({ name, end, endSource }) => `${name} is not acceptable from ${day(end)} on (${endSource})`);

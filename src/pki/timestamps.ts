@@ -8,7 +8,7 @@ import { oids } from '../formats/oids.ts';
 import { digestLife, judgeLives, schemeLives } from './algorithms.ts';
 import { defaultCatalogue } from './catalogue.ts';
 import { validateChain } from './chain.ts';
-import { messageOf, utc } from './findings.ts';
+import { utc } from './findings.ts';
 import { purposes } from './purposes.ts';
 import type { SignerCheck } from '../formats/cms-verify.ts';
 import type { TimestampToken } from '../formats/tsp.ts';
@@ -179,8 +179,9 @@ function livesOf(token: TimestampToken, signer: SignerCheck | undefined, catalog
   try {
     const scheme = parseSignatureAlgorithm(info.signatureAlgorithm, signer.digestAlgorithm);
     return [...lives, ...schemeLives(scheme, keyTypeOf(signer.certificate.publicKey()), catalogue)];
-  } catch (error) {
-    return [...lives, { name: messageOf(error), end: -Infinity, legacy: -Infinity, endSource: 'not supported', legacySource: '' }];
+  } catch {
+    // What is not supported has not verified either: the signature is bad already.
+    return lives;
   }
 }
 
