@@ -1,0 +1,165 @@
+import { SealError } from '../errors.ts';
+import { formatFor, formats, packagingFor } from '../formats/index.ts';
+import { baseName, directoryName, displayName, joinPath } from '../formats/names.ts';
+import { deskPlaces, ownNames, spoolFile } from '../formats/places.ts';
+import type { BatchDocument } from '../model/batch.ts';
+import type { Config, RootConfig } from '../model/config.ts';
+import type { Packaging, Profile } from '../model/signature.ts';
+import type { ByteSource } from '../ports/bytes.ts';
+import type { Effects } from '../ports/effects.ts';
+import type { SignatureFormat } from '../ports/format.ts';
+
+/** Bytes of a name and of a whole path on every file system we know. */
+const longestName = 255;
+const longestPath = 4095;
+/** Bytes at both ends of a document that decide its format. */
+const end = 4096;
+
+/** The names that a document will have under outgoing, relative to the batch. A detached signature is delivered beside its document. */
+type Outputs = readonly Buffer[];
+
+/** What is kept of a document: there may be a million. */
+type Named = Pick<BatchDocument, 'id' | 'relPath'>;
+
+/**
+ * `possible`: for format `auto` every name that any format would give, without a look at the documents; no fault means none. `exact`: the
+ * documents are looked at.
+ */
+export type Precision = 'possible' | 'exact';
+
+/**
+ * Finds documents whose output would collide with another output, with a directory or with our own files, or whose name would be too long.
+ * Of two that collide both are refused: which one is meant nobody can know. Bounded by the number of names, not by the documents.
+ */
+export class OutputNames {
+  readonly #fx: Pick<Effects, 'files'>;
+  readonly #config: Pick<Config, 'dataDir'>;
+  readonly #root: RootConfig;
+  readonly #profile: Profile | undefined;
+  readonly #longestPrefix: number;
+  readonly #ours: ReadonlySet<string>;
+  /** Output path (latin1) → the first document that has it; latin1 of directories → that they are needed. */
+  readonly #taken = new Map<string, Named>();
+  readonly #directories = new Map<string, Named>();
+  readonly #precision: Precision;
+  /** Document → why its output cannot exist. */
+  readonly faults = new Map<number, SealError>();
+
+  /** @param profile undefined: documents are delivered unsigned */
+  constructor(
+    fx: Pick<Effects, 'files'>,
+    config: Pick<Config, 'dataDir'>,
+    { root, batch, profile }: { readonly root: RootConfig; readonly batch: string; readonly profile: Profile | undefined },
+    precision: Precision,
+  ) {
+    this.#precision = precision;
+    this.#fx = fx;
+    this.#config = config;
+    this.#root = root;
+    this.#profile = profile;
+    this.#longestPrefix = Math.max(...deskPlaces(root, 'outgoing', batch).map((place) => place.length)) + '/output/'.length;
+    this.#ours = new Set([root.ready, ...Object.values(ownNames)].map((name) => Buffer.from(name).toString('latin1')));
+  }
+
+  async add(document: BatchDocument): Promise<void> {
+    const named = { id: document.id, relPath: document.relPath };
+    const outputs = await this.#outputs(document);
+    const fault = outputs.map((output) => this.#tooLong(output)).find((message) => message !== undefined);
+    if (fault !== undefined) {
+      this.#refuse(named, fault, 'use a shorter name');
+      return;
+    }
+    for (const output of outputs) this.#take(named, output);
+  }
+
+  #take(document: Named, output: Buffer): void {
+    const key = output.toString('latin1');
+    if (this.#ours.has(key))
+      this.#refuse(document, `its output would be called “${displayName(output)}”, which is a name of our own`, 'rename the document');
+    const other = this.#taken.get(key) ?? this.#directories.get(key);
+    if (other !== undefined && other.id !== document.id) this.#collide(document, other, output);
+    else this.#taken.set(key, document);
+    for (let directory = directoryName(output); directory.length > 0; directory = directoryName(directory)) {
+      const name = directory.toString('latin1');
+      const file = this.#taken.get(name);
+      if (file !== undefined && file.id !== document.id) this.#collide(document, file, directory);
+      if (this.#directories.has(name)) break;
+      this.#directories.set(name, document);
+    }
+  }
+
+  #collide(document: Named, other: Named, output: Buffer): void {
+    const message = (rival: Named): string =>
+      `its output “${displayName(output)}” would collide with that of “${displayName(rival.relPath)}”`;
+    this.#refuse(document, message(other), 'rename one of the two');
+    this.#refuse(other, message(document), 'rename one of the two');
+  }
+
+  #refuse(document: Named, message: string, hint: string): void {
+    if (this.faults.has(document.id)) return;
+    this.faults.set(document.id, {
+      document,
+      error: new SealError('SEAL-DOC-NAME', message, { where: displayName(document.relPath), hint }),
+    });
+  }
+
+  #tooLong(output: Buffer): string | undefined {
+    const name = baseName(output).length;
+    if (name > longestName) return `its output would have a name of ${name} bytes; ${longestName} are possible`;
+    const path = Math.max(this.#longestPrefix, Buffer.byteLength(this.#root.outgoing)) + output.length;
+    return path > longestPath ? `its output would have a path of ${path} bytes; ${longestPath} are possible` : undefined;
+  }
+
+  async #outputs(document: BatchDocument): Promise<Outputs> {
+    const { relPath } = document;
+    if (this.#profile === undefined) return [relPath];
+    const { format, packaging } = this.#profile;
+    if (format === 'auto' && this.#precision === 'possible') return formats.flatMap((one) => outputsOf(one, packaging, relPath));
+    const chosen = format === 'auto' ? await this.#choose(document) : formats.find(({ name }) => name === format);
+    // A document that no format accepts is refused when it is prepared, with the reason.
+    return chosen === undefined ? [relPath] : outputsOf(chosen, packaging, relPath);
+  }
+
+  async #choose(document: BatchDocument): Promise<SignatureFormat | undefined> {
+    const path = spoolFile(this.#config.dataDir, document.batch, document.seq);
+    const head = await this.#fx.files.readAt(path, 0, end);
+    const tail = document.size <= end ? head : await this.#fx.files.readAt(path, document.size - end, end);
+    try {
+      return formatFor('auto', new Ends(document.size, head, tail));
+    } catch (thrown) {
+      if (thrown instanceof SealError && thrown.code === 'SEAL-DOC-FORMAT') return undefined;
+      throw thrown;
+    }
+  }
+}
+
+function outputsOf(format: SignatureFormat, wanted: Packaging | undefined, relPath: Buffer): Outputs {
+  const packaging = format.packagings.find((one) => one === wanted) ?? packagingFor(format, undefined);
+  const output = joinPath(directoryName(relPath), format.outputName(baseName(relPath), packaging));
+  return packaging === 'detached' && !output.equals(relPath) ? [relPath, output] : [output];
+}
+
+/** The head and the tail of a document, which is all that `accepts` looks at. */
+class Ends implements ByteSource {
+  readonly size: number;
+  readonly #head: Buffer;
+  readonly #tail: Buffer;
+
+  constructor(size: number, head: Buffer, tail: Buffer) {
+    this.size = size;
+    this.#head = head;
+    this.#tail = tail;
+  }
+
+  read(offset: number, length: number): Buffer {
+    const stop = Math.min(this.size, offset + length);
+    if (stop <= this.#head.length) return Buffer.from(this.#head.subarray(offset, stop));
+    const start = this.size - this.#tail.length;
+    if (offset >= start) return Buffer.from(this.#tail.subarray(offset - start, stop - start));
+    throw new SealError('SEAL-INTERNAL', 'a format looked into the middle of a document to find out what it is');
+  }
+
+  digest(): Buffer {
+    throw new SealError('SEAL-INTERNAL', 'only the ends of the document are here');
+  }
+}

@@ -1,0 +1,181 @@
+import { SealError } from '../errors.ts';
+import { displayName } from '../formats/names.ts';
+import { ownNames, spoolDirectory } from '../formats/places.ts';
+import type { DigestAlgorithm } from '../model/algorithms.ts';
+import type { Batch, SemaphoreOptions } from '../model/batch.ts';
+import type { Config, RootConfig } from '../model/config.ts';
+import { done, type StepResult } from '../model/step.ts';
+import type { Effects } from '../ports/effects.ts';
+import type { BatchChange, NewDocument } from '../ports/store.ts';
+import { readApproval } from './approval.ts';
+import { findClaimed, unusable } from './claim.ts';
+import { copyAll, type CopyJob } from './copy.ts';
+import { changed, inventory, type Item } from './inventory.ts';
+import { lackOfRoom } from './room.ts';
+import { rulesOf } from './rules.ts';
+import { narrow } from './semaphore.ts';
+import { readMark, writeMark } from './settling-mark.ts';
+
+type SpoolEffects = Pick<Effects, 'clock' | 'files' | 'store' | 'watching'>;
+type SpoolConfig = Pick<Config, 'dataDir' | 'profiles' | 'pools' | 'archive'>;
+
+/**
+ * Copies a claimed batch to the private spool and hashes it; what is signed later is this copy. Writes claimed → spooled with one row a
+ * document. The claimed semaphore decides about the options. A batch that still changes waits until it stands still and is copied again.
+ * @throws SealError SEAL-STORE-*, SEAL-DISK-*
+ */
+export async function spool(
+  fx: SpoolEffects,
+  config: SpoolConfig,
+  root: RootConfig,
+  batch: Batch,
+  signal?: AbortSignal,
+): Promise<StepResult> {
+  const { files } = fx;
+  const claimed = await findClaimed(fx, root, batch.id);
+  if (claimed === undefined) return await vanished(fx, root, batch);
+  const full = await lackOfRoom(fx, config, root);
+  if (full !== undefined) return { kind: 'wait', reason: full.toJSON() };
+  const moving = await stillMoving(fx, config, root, batch, claimed);
+  if (moving !== undefined) return { kind: 'wait', reason: moving.toJSON() };
+  const approved = await approvedOptions(fx, config, root, batch, claimed);
+  if (approved instanceof SealError) return { kind: 'refused', error: approved.toJSON() };
+  const place = spoolDirectory(config.dataDir, batch.id);
+  await files.remove(place);
+  await files.makeDirectory(place, 0o700);
+  try {
+    return await copyBatch(fx, config, root, batch, { claimed, place, approved }, signal);
+  } catch (thrown) {
+    // Nothing of half a copy is used, and a full disk is not kept full.
+    await files.remove(place).catch(() => undefined);
+    if (!(thrown instanceof SealError) || thrown.code !== 'SEAL-BATCH-CHANGED') throw thrown;
+    await noteChange(fx, config, batch.id, claimed);
+    return { kind: 'wait', reason: thrown.toJSON() };
+  }
+}
+
+interface Approved {
+  readonly options: SemaphoreOptions;
+  readonly change: BatchChange;
+  readonly profile: string;
+}
+
+async function copyBatch(
+  fx: SpoolEffects,
+  config: SpoolConfig,
+  root: RootConfig,
+  batch: Batch,
+  { claimed, place, approved }: { readonly claimed: Buffer; readonly place: Buffer; readonly approved: Approved },
+  signal: AbortSignal | undefined,
+): Promise<StepResult> {
+  const before = await fx.watching.snapshot(claimed);
+  const owner = (await fx.files.stat(claimed))?.uid ?? -1;
+  // A retry starts from what `fail` left: its own two files are not documents.
+  const ours = batch.partOf === undefined ? new Set<string>() : new Set<string>([ownNames.failed, ownNames.error]);
+  const items = await inventory(fx, claimed, rulesOf(root).role, ours);
+  const { files } = approved.options;
+  const expected =
+    files === undefined || batch.partOf !== undefined
+      ? undefined
+      : new Map(files.map((file) => [Buffer.from(file.name).toString('latin1'), file]));
+  const incomplete = items.length === 0 ? empty(batch) : missing(batch, items, expected);
+  if (incomplete !== undefined) return { kind: 'refused', error: incomplete.toJSON() };
+  const digests = digestsFor(config, approved.profile);
+  const documents: NewDocument[] = await copyAll(fx, { config, batch: batch.id, claimed, owner, digests, expected }, items, signal);
+  const after = await fx.watching.snapshot(claimed);
+  if (before === undefined || before.fingerprint !== after?.fingerprint) throw changed(claimed);
+  await fx.files.syncTree(place);
+  await fx.store.recordSpooled(batch.id, documents, approved.change);
+  return done;
+}
+
+/** SHA-256 always (duplicates, READY, retries), and what profile and archive will ask for: documents are read once. */
+function digestsFor({ profiles, archive }: SpoolConfig, profile: string): DigestAlgorithm[] {
+  return [...new Set<DigestAlgorithm>(['sha256', profiles[profile]?.digest ?? 'sha256', archive.digest])];
+}
+
+async function vanished({ files }: SpoolEffects, root: RootConfig, batch: Batch): Promise<StepResult> {
+  if ((await files.stat(root.incoming)) === undefined) return { kind: 'wait', reason: unusable(root).toJSON() };
+  const error = new SealError('SEAL-INPUT-MISSING', 'the claimed directory has disappeared', {
+    where: displayName(batch.relPath),
+    hint: 'somebody removed it from .sealtree/claimed; let the producer deliver it again',
+  });
+  return { kind: 'refused', error: error.toJSON() };
+}
+
+/** Undefined when nothing speaks against copying. A batch that was seen to change must stand still for `settle` first. */
+async function stillMoving(
+  fx: SpoolEffects,
+  config: SpoolConfig,
+  root: RootConfig,
+  batch: Batch,
+  claimed: Buffer,
+): Promise<SealError | undefined> {
+  const mark = await readMark(fx, config, batch.id);
+  if (mark === undefined) return undefined;
+  const now = fx.clock.now();
+  const snapshot = await fx.watching.snapshot(claimed);
+  // A clock that was set back starts the time anew.
+  if (snapshot?.fingerprint !== mark.fingerprint || mark.since > now) {
+    await writeMark(fx, config, batch.id, { fingerprint: snapshot?.fingerprint ?? '', since: now });
+    return changed(claimed);
+  }
+  return now - mark.since < root.settle ? changed(claimed) : undefined;
+}
+
+async function noteChange(fx: SpoolEffects, config: SpoolConfig, batch: string, claimed: Buffer): Promise<void> {
+  const snapshot = await fx.watching.snapshot(claimed);
+  await writeMark(fx, config, batch, { fingerprint: snapshot?.fingerprint ?? '', since: fx.clock.now() });
+}
+
+/** The options as the claimed semaphore states them; a retry keeps those of its row. */
+async function approvedOptions(
+  fx: SpoolEffects,
+  config: SpoolConfig,
+  root: RootConfig,
+  batch: Batch,
+  claimed: Buffer,
+): Promise<Approved | SealError> {
+  if (batch.partOf !== undefined) return { options: batch.options, change: {}, profile: batch.profile };
+  const approval =
+    batch.semaphore.length === 0 && root.approval.mode !== 'quiet'
+      ? { kind: 'absent' as const }
+      : await readApproval(fx, root, claimed, batch.semaphore);
+  if (approval.kind === 'malformed' || approval.kind === 'denied') return approval.error;
+  if (approval.kind === 'absent')
+    return new SealError('SEAL-BATCH-APPROVAL', 'the approval semaphore is no longer there', {
+      where: displayName(batch.relPath),
+      hint: 'approve the batch again; it was claimed in the moment in which its approval was taken back',
+    });
+  try {
+    const { options } = approval;
+    const { profile, keys } = narrow(options, root, config.pools);
+    return { options, profile, change: { options, profile, keys } };
+  } catch (thrown) {
+    if (thrown instanceof SealError) return thrown;
+    throw thrown;
+  }
+}
+
+function empty(batch: Batch): SealError {
+  return new SealError('SEAL-BATCH-EMPTY', 'the batch holds no document', {
+    where: displayName(batch.relPath),
+    hint: 'put documents beside the semaphore; ignored files do not count',
+  });
+}
+
+function missing(batch: Batch, items: readonly Item[], expected: CopyJob['expected']): SealError | undefined {
+  if (expected === undefined) return undefined;
+  const there = new Set(items.map(({ relPath }) => relPath.toString('latin1')));
+  const absent = [...expected.values()].filter(({ name }) => !there.has(Buffer.from(name).toString('latin1')));
+  const [first] = absent;
+  if (first === undefined) return undefined;
+  return new SealError(
+    'SEAL-DOC-HASH',
+    `${absent.length} of ${expected.size} documents that the semaphore names are missing, “${displayName(first.name)}” first`,
+    {
+      where: displayName(batch.relPath),
+      hint: 'deliver the batch again, complete',
+    },
+  );
+}
