@@ -62,7 +62,11 @@ export function reportHead(batch: Batch, { deliveredAt }: ReportTimes): ReportHe
 }
 
 /** `batch-report.json`, piece by piece: a report of a million documents is never in memory as a whole. */
-export async function* reportPieces(pages: AsyncIterable<readonly BatchDocument[]>, batch: Batch, times: ReportTimes): AsyncGenerator<Uint8Array> {
+export async function* reportPieces(
+  pages: AsyncIterable<readonly BatchDocument[]>,
+  batch: Batch,
+  times: ReportTimes,
+): AsyncGenerator<Uint8Array> {
   let documents = 0;
   let failed = 0;
   let evaluation = false;
@@ -74,7 +78,9 @@ export async function* reportPieces(pages: AsyncIterable<readonly BatchDocument[
       yield Buffer.from(`${documents++ === 0 ? '\n    ' : ',\n    '}${JSON.stringify(reportedDocument(document))}`);
     }
   }
-  yield Buffer.from(`\n  ],\n  "counts": ${JSON.stringify({ documents, delivered: documents - failed, failed })}${evaluation ? ',\n  "evaluation": "EVALUATION: proves nothing to others"' : ''}\n}\n`);
+  yield Buffer.from(
+    `\n  ],\n  "counts": ${JSON.stringify({ documents, delivered: documents - failed, failed })}${evaluation ? ',\n  "evaluation": "EVALUATION: proves nothing to others"' : ''}\n}\n`,
+  );
 }
 
 export function reportedDocument(document: BatchDocument): ReportedDocument {
@@ -87,7 +93,13 @@ export function reportedDocument(document: BatchDocument): ReportedDocument {
     state: delivered ? 'delivered' : 'failed',
     input: { size: document.size, ...(sha256 === undefined ? {} : { sha256 }) },
     ...(delivered && signature?.outputDigest !== undefined
-      ? { output: { file: displayName(joinPath(directoryName(relPath), signature.outputName)), size: signature.outputSize ?? 0, sha256: signature.outputDigest.toString('hex') } }
+      ? {
+          output: {
+            file: displayName(joinPath(directoryName(relPath), signature.outputName)),
+            size: signature.outputSize ?? 0,
+            sha256: signature.outputDigest.toString('hex'),
+          },
+        }
       : {}),
     ...(signature === undefined ? {} : signed(signature)),
     archive: (document.leaves ?? []).map(({ tree, index, what }) => ({ tree, index, what })),
@@ -108,8 +120,14 @@ function signed({ format, level, key, signingTime, report }: DocumentSignature):
       checked: [
         'signature value and signed bytes',
         ...chains.map((chain) => `path of ${chain.certificates.length} certificates to a trust anchor, dates and key usage`),
-        ...chains.flatMap((chain) => chain.revocation.map(({ certificate, status, source }) => `${certificate}: ${status}${source === undefined ? '' : ` (${source.toUpperCase()})`}`)),
-        ...report.signatures.flatMap(({ timestamps }) => timestamps.map(({ genTime, indication }) => `timestamp ${genTime}: ${indication}`)),
+        ...chains.flatMap((chain) =>
+          chain.revocation.map(
+            ({ certificate, status, source }) => `${certificate}: ${status}${source === undefined ? '' : ` (${source.toUpperCase()})`}`,
+          ),
+        ),
+        ...report.signatures.flatMap(({ timestamps }) =>
+          timestamps.map(({ genTime, indication }) => `timestamp ${genTime}: ${indication}`),
+        ),
       ],
       warnings: report.signatures.flatMap(({ warnings, chain }) => [...warnings, ...chain.warnings]),
     },

@@ -81,12 +81,15 @@ const pageLeaves = 16 * tileLeaves;
 export async function* recordsOfTree(fx: EvidenceEffects, trust: Trust, id: string): AsyncGenerator<ProducedRecord> {
   const { tree, stamps } = await anchoredTree(fx, trust, id);
   const upper = await upperLevels(fx, tree);
-  for (let first = 0; first < tree.leaves; first += pageLeaves) {
+  const read = (first: number): Promise<[hashes: Buffer, leaves: Leaf[]]> => {
     const count = Math.min(pageLeaves, tree.leaves - first);
-    const [hashes, leaves] = await Promise.all([
-      fx.store.leafHashes(tree.id, first, count),
-      fx.store.leavesPage(tree.id, first - 1, count),
-    ]);
+    return Promise.all([fx.store.leafHashes(tree.id, first, count), fx.store.leavesPage(tree.id, first - 1, count)]);
+  };
+  let next = read(0);
+  for (let first = 0; first < tree.leaves; first += pageLeaves) {
+    const [hashes, leaves] = await next;
+    // The store reads the next page while the records of this one are made.
+    if (first + pageLeaves < tree.leaves) (next = read(first + pageLeaves)).catch(() => undefined);
     const pathOf = pathsOfPage(tree, first, hashes, upper);
     for (const leaf of leaves) {
       const path = pathOf(leaf);
@@ -155,8 +158,8 @@ function demandRoot(tree: Tree, leaf: Leaf, path: readonly Buffer[]): void {
   if (tree.root === undefined || !root.equals(tree.root)) throw damaged(tree, `leaf ${leaf.index} does not lead to its root`);
 }
 
-function produce({ write, ...stamp }: Stamp, leaf: Leaf, path: readonly Buffer[]): ProducedRecord {
-  return { ...stamp, leaf, der: write(leaf.members, path) };
+function produce({ n, tsa, genTime, provesUntil, final, write }: Stamp, leaf: Leaf, path: readonly Buffer[]): ProducedRecord {
+  return { der: write(leaf.members, path), leaf, n, tsa, genTime, provesUntil, final };
 }
 
 function damaged(tree: Tree, what: string): SealError {

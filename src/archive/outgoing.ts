@@ -1,55 +1,31 @@
 import { errnoOf, SealError, type ErrorReport } from '../errors.ts';
 import { directoryName, displayName, joinPath } from '../formats/names.ts';
-import { deskPlaces, ownNames, spoolFile } from '../formats/places.ts';
+import { ownNames, spoolFile } from '../formats/places.ts';
 import type { Batch, BatchDocument } from '../model/batch.ts';
-import type { RootConfig } from '../model/config.ts';
 import { done, type StepResult } from '../model/step.ts';
 import type { OutputPart } from '../ports/bytes.ts';
-import type { Effects } from '../ports/effects.ts';
+import type { WrittenFile } from '../ports/files.ts';
+import { deskOf, documentPages, type Delivery, type DeliveryEffects } from './delivery.ts';
 import { reportPieces, type ReportTimes } from './batch-report.ts';
 import { htmlPieces } from './batch-report-html.ts';
 import { readyPieces } from './ready.ts';
 
 export { failBatch, fileOriginals, retireOriginals } from './originals.ts';
 
-export type DeliveryEffects = Pick<Effects, 'clock' | 'files' | 'store'>;
+export type { Delivery, DeliveryEffects } from './delivery.ts';
 
-export interface Delivery {
-  readonly root: RootConfig;
-  readonly dataDir: string;
-}
-
-/*
- * The desk: a private directory on outgoing's file system. `<desk>/batch` becomes the output by one rename, `<desk>/ready.json` its ready
- * semaphore by another; the desk goes when both have happened. So its content tells after a kill how far release came.
- */
-const pageSize = 200;
 const parallel = 8;
-
-/** Pages of a batch's documents in their order. */
-export async function* documentPages({ store }: Pick<Effects, 'store'>, batch: string): AsyncGenerator<BatchDocument[]> {
-  for (let afterSeq = -1; ; ) {
-    const page = await store.documents(batch, { afterSeq, limit: pageSize });
-    const last = page.at(-1);
-    if (last === undefined) return;
-    yield page;
-    if (page.length < pageSize) return;
-    afterSeq = last.seq;
-  }
-}
-
-/** The desk of a batch for a tree, on that tree's file system. */
-export async function deskOf({ files }: Pick<Effects, 'files'>, root: RootConfig, tree: 'outgoing' | 'failed' | 'done', batch: string): Promise<Buffer> {
-  const [near, inside] = deskPlaces(root, tree, batch);
-  const [ofRoot, ofTree] = await Promise.all([files.stat(root.path), files.stat(root[tree])]);
-  return ofRoot !== undefined && ofRoot.device === ofTree?.device ? near : inside;
-}
 
 /**
  * archived → staged: the complete output beside outgoing, on disk, not visible. Every file is assembled from the private copy and its digest
  * compared with the one that was verified. May run again: it begins anew.
  */
-export async function stageOutput(fx: DeliveryEffects, { root, dataDir }: Delivery, batch: Batch, signal?: AbortSignal): Promise<StepResult> {
+export async function stageOutput(
+  fx: DeliveryEffects,
+  { root, dataDir }: Delivery,
+  batch: Batch,
+  signal?: AbortSignal,
+): Promise<StepResult> {
   const desk = await deskOf(fx, root, 'outgoing', batch.id);
   await fx.files.remove(desk);
   await fx.files.makeDirectory(directoryName(desk), 0o700);
@@ -62,10 +38,18 @@ export async function stageOutput(fx: DeliveryEffects, { root, dataDir }: Delive
     if (refused !== undefined) return { kind: 'refused', error: refused };
   }
   const times: ReportTimes = { deliveredAt: fx.clock.now() };
-  const report = await fx.files.create(joinPath(output, ownNames.report), reportPieces(documentPages(fx, batch.id), batch, times), 'sha256');
-  const reports = [{ name: ownNames.report, ...report }];
+  const report = await fx.files.create(
+    joinPath(output, ownNames.report),
+    reportPieces(documentPages(fx, batch.id), batch, times),
+    'sha256',
+  );
+  const reports: (WrittenFile & { readonly name: string })[] = [{ name: ownNames.report, ...report }];
   if (root.htmlReport) {
-    const html = await fx.files.create(joinPath(output, ownNames.reportHtml), htmlPieces(documentPages(fx, batch.id), batch, times), 'sha256');
+    const html = await fx.files.create(
+      joinPath(output, ownNames.reportHtml),
+      htmlPieces(documentPages(fx, batch.id), batch, times),
+      'sha256',
+    );
     reports.push({ name: ownNames.reportHtml, ...html });
   }
   await fx.files.create(joinPath(desk, 'ready.json'), readyPieces(documentPages(fx, batch.id), batch, reports), 'sha256');
@@ -98,7 +82,13 @@ async function inParallel<T>(items: readonly T[], work: (item: T) => Promise<Err
 }
 
 /** Files of one document in the output: the signed file, and beside a detached signature the document itself. */
-async function assembleDocument(fx: DeliveryEffects, dataDir: string, output: Buffer, document: BatchDocument, signal?: AbortSignal): Promise<ErrorReport | undefined> {
+async function assembleDocument(
+  fx: DeliveryEffects,
+  dataDir: string,
+  output: Buffer,
+  document: BatchDocument,
+  signal?: AbortSignal,
+): Promise<ErrorReport | undefined> {
   if (document.state === 'failed') return undefined;
   const source = spoolFile(dataDir, document.batch, document.seq);
   const { signature, relPath } = document;

@@ -12,11 +12,17 @@ interface ReadyFile {
  * The ready semaphore: JSON with batch id, counts and SHA-256 of every file that was delivered, written piece by piece. `anchored` is false: the
  * day's timestamp comes later.
  */
-export async function* readyPieces(pages: AsyncIterable<readonly BatchDocument[]>, batch: Batch, reports: readonly (WrittenFile & { readonly name: string })[]): AsyncGenerator<Uint8Array> {
+export async function* readyPieces(
+  pages: AsyncIterable<readonly BatchDocument[]>,
+  batch: Batch,
+  reports: readonly (WrittenFile & { readonly name: string })[],
+): AsyncGenerator<Uint8Array> {
   let documents = 0;
   let failed = 0;
   let evaluation = false;
-  yield Buffer.from(`{\n  "batch": ${JSON.stringify(batch.id)},\n  "root": ${JSON.stringify(batch.root)},\n  "path": ${JSON.stringify(displayName(batch.outPath))},\n`);
+  yield Buffer.from(
+    `{\n  "batch": ${JSON.stringify(batch.id)},\n  "root": ${JSON.stringify(batch.root)},\n  "path": ${JSON.stringify(displayName(batch.outPath))},\n`,
+  );
   if (batch.partOf !== undefined) yield Buffer.from(`  "partOf": ${JSON.stringify(batch.partOf)},\n`);
   yield Buffer.from('  "anchored": false,\n  "files": [');
   let separator = '\n    ';
@@ -36,7 +42,9 @@ export async function* readyPieces(pages: AsyncIterable<readonly BatchDocument[]
     separator = ',\n    ';
   }
   const counts = { documents, delivered: documents - failed, failed };
-  yield Buffer.from(`\n  ],\n  "counts": ${JSON.stringify(counts)}${evaluation ? ',\n  "evaluation": "EVALUATION: proves nothing to others"' : ''}\n}\n`);
+  yield Buffer.from(
+    `\n  ],\n  "counts": ${JSON.stringify(counts)}${evaluation ? ',\n  "evaluation": "EVALUATION: proves nothing to others"' : ''}\n}\n`,
+  );
 }
 
 function filesOf(document: BatchDocument): ReadyFile[] {

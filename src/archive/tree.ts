@@ -90,6 +90,7 @@ export class TreeBuilder {
   readonly #digest: DigestAlgorithm;
   readonly #size: number;
   readonly #tops: Buffer[] = [];
+  #scratch: Buffer = Buffer.alloc(0);
   #bytes = 0;
 
   constructor(digest: DigestAlgorithm) {
@@ -103,7 +104,8 @@ export class TreeBuilder {
     if (this.#bytes % (tileLeaves * this.#size) !== 0) throw new SealError('SEAL-INTERNAL', 'leaves behind the last piece of a tree');
     demandNodes(leaves, this.#size);
     this.#bytes += leaves.length;
-    let level = nextLevel(leaves, this.#digest);
+    if (this.#scratch.length < leaves.length / 2 + this.#size) this.#scratch = Buffer.allocUnsafeSlow(leaves.length / 2 + this.#size);
+    let level = nextLevel(leaves, this.#digest, this.#scratch);
     for (let height = 1; height < keptStep; height++) level = nextLevel(level, this.#digest, level);
     this.#tops.push(Buffer.from(level));
   }

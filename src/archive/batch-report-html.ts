@@ -1,0 +1,82 @@
+import { displayName } from '../formats/names.ts';
+import type { Batch, BatchDocument } from '../model/batch.ts';
+import { reportedDocument, reportHead, type ReportedDocument, type ReportTimes } from './batch-report.ts';
+
+const style = `
+body{font:14px/1.45 system-ui,sans-serif;margin:2em auto;max-width:70em;padding:0 1em;color:#1a1a1a;background:#fff}
+h1{font-size:1.5em;overflow-wrap:anywhere}.banner{background:#b45309;color:#fff;padding:.6em 1em;font-weight:bold}
+dl{display:grid;grid-template-columns:max-content auto;gap:.1em 1.5em}dt{color:#555}dd{margin:0;overflow-wrap:anywhere}
+table{border-collapse:collapse;width:100%;margin:1.5em 0}th{text-align:left;font-weight:normal;color:#555;border-bottom:2px solid #777}
+th,td{padding:.4em .6em .4em 0;vertical-align:top}td{border-bottom:1px solid #ccc;overflow-wrap:anywhere}
+code{font-size:11px}.good{color:#15703a;font-weight:bold}.bad{color:#b01c1c;font-weight:bold}small{color:#555;display:block}
+@media print{body{margin:0;max-width:none}tr{break-inside:avoid}.banner{print-color-adjust:exact}}`;
+
+const entities: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
+
+/** Hostile input: names, subjects and messages come from documents and certificates. */
+function escaped(text: string): string {
+  return displayName(text).replace(/[&<>"']/g, (mark) => entities[mark] ?? mark);
+}
+
+/** `batch-report.html`: the JSON report for people, piece by piece; complete in itself, without scripts, made to be printed. */
+export async function* htmlPieces(
+  pages: AsyncIterable<readonly BatchDocument[]>,
+  batch: Batch,
+  times: ReportTimes,
+): AsyncGenerator<Uint8Array> {
+  const head = reportHead(batch, times);
+  const policy = `<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">`;
+  yield Buffer.from(
+    `<!doctype html>\n<html lang="en"><head><meta charset="utf-8">${policy}<title>Batch ${escaped(head.path)}</title><style>${style}</style></head><body>`,
+  );
+  yield Buffer.from(`<h1>Batch ${escaped(head.path)}</h1><dl>`);
+  for (const [term, value] of Object.entries({
+    Batch: head.batch,
+    Root: head.root,
+    Profile: head.profile,
+    'Part of': head.partOf,
+    Approved: head.approvedAt,
+    Claimed: head.claimedAt,
+    Delivered: head.deliveredAt,
+  }))
+    if (value !== undefined) yield Buffer.from(`<dt>${term}</dt><dd>${escaped(value)}</dd>`);
+  yield Buffer.from(
+    '</dl><table><thead><tr><th>Document</th><th>Signature</th><th>Checked before release</th><th>Archive</th></tr></thead><tbody>',
+  );
+  let delivered = 0;
+  let failed = 0;
+  let evaluation = false;
+  for await (const page of pages) {
+    for (const document of page) {
+      evaluation ||= document.signature?.report?.evaluation === true;
+      if (document.state === 'failed') failed++;
+      else delivered++;
+      yield Buffer.from(rowOf(reportedDocument(document)));
+    }
+  }
+  yield Buffer.from(
+    `</tbody></table><p><span class="good">${delivered} delivered</span>${failed > 0 ? `, <span class="bad">${failed} failed</span>` : ''}</p>`,
+  );
+  if (evaluation)
+    yield Buffer.from('<p class="banner">EVALUATION: certificates of an evaluation authority were used; this proves nothing to others</p>');
+  yield Buffer.from('</body></html>\n');
+}
+
+function rowOf(document: ReportedDocument): string {
+  const { signature, verification, output, error } = document;
+  const file = `${escaped(output?.file ?? document.document)}<small><code>${document.input.sha256 ?? ''}</code> in</small>${output === undefined ? '' : `<small><code>${output.sha256}</code> out</small>`}`;
+  const signed =
+    signature === undefined
+      ? ''
+      : `${escaped(`${signature.format} ${signature.level}`)}<small>${escaped(signature.signer?.subject ?? '')}</small><small>key ${escaped(signature.key)}, ${signature.signingTime}</small>`;
+  const verdict =
+    error === undefined
+      ? '<span class="good">delivered</span>'
+      : `<span class="bad">${error.code}</span><small>${escaped(error.message)}</small><small>${escaped(error.hint ?? '')}</small>`;
+  const checks =
+    verification === undefined
+      ? verdict
+      : `<span class="${verification.indication === 'TOTAL-PASSED' ? 'good' : 'bad'}">${verification.indication}</span>${verification.checked.map((line) => `<small>${escaped(line)}</small>`).join('')}`;
+  const leaves = document.archive.map(({ tree, index, what }) => `${escaped(tree)}/${index}<small>${escaped(what)}</small>`).join('');
+  return `<tr><td>${file}</td><td>${signed}</td><td>${checks}</td><td>${leaves}</td></tr>`;
+}
