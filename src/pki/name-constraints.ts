@@ -1,3 +1,4 @@
+import { SealError } from '../errors.ts';
 import { oids } from '../formats/oids.ts';
 import { canonicalName, isEmptyName, nameValues } from '../formats/names-dn.ts';
 import type { GeneralName } from '../formats/general-names.ts';
@@ -10,6 +11,9 @@ export interface NameConstraintState {
   readonly permitted: readonly (readonly GeneralName[])[];
   readonly excluded: readonly GeneralName[];
 }
+
+/** Names times constraints that are compared: hostile certificates must not cost seconds. */
+const maxComparisons = 50_000;
 
 export const noNameConstraints: NameConstraintState = { permitted: [], excluded: [] };
 
@@ -28,11 +32,15 @@ export function addNameConstraints(state: NameConstraintState, constraints: Name
  */
 export function violatedNameConstraint(state: NameConstraintState, certificate: Certificate): string | undefined {
   if (state.permitted.length === 0 && state.excluded.length === 0) return undefined;
-  for (const name of namesOf(certificate)) {
+  const names = namesOf(certificate);
+  const bases = state.excluded.length + state.permitted.flat().length;
+  if (names.length * bases > maxComparisons)
+    throw new SealError('SEAL-INPUT-INVALID', 'certificate: too many names for too many name constraints');
+  for (const name of names) {
     if (state.excluded.some((base) => base.kind === name.kind && within(name, base, true))) return `its ${name.kind} is excluded`;
     for (const group of state.permitted) {
-      const bases = group.filter((base) => base.kind === name.kind);
-      if (bases.length > 0 && !bases.some((base) => within(name, base, false))) return `its ${name.kind} is not permitted`;
+      const own = group.filter((base) => base.kind === name.kind);
+      if (own.length > 0 && !own.some((base) => within(name, base, false))) return `its ${name.kind} is not permitted`;
     }
   }
   return undefined;

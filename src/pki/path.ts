@@ -2,12 +2,12 @@ import { keyTypeOf } from '../formats/algorithms.ts';
 import { oidName, oids } from '../formats/oids.ts';
 import { sameName } from '../formats/names-dn.ts';
 import { distinguishedName } from '../formats/x509.ts';
-import * as read from '../formats/x509-extensions.ts';
+import { parseNameConstraints } from '../formats/x509-extensions.ts';
 import { judgeAlgorithms } from './algorithms.ts';
 import { messageOf, utc } from './findings.ts';
 import { workingKey } from './keys.ts';
 import { addNameConstraints, noNameConstraints, violatedNameConstraint } from './name-constraints.ts';
-import { PolicyGraph } from './policy-graph.ts';
+import { PathPolicies } from './path-policies.ts';
 import { purposeErrors } from './purposes.ts';
 import type { Certificate } from '../formats/x509.ts';
 import type { Finding } from './findings.ts';
@@ -83,11 +83,8 @@ class PathValidation {
   readonly #findings: Finding[] = [];
   readonly #warnings: string[] = [];
   readonly #keys: WorkingKey[] = [];
-  readonly #graph = new PolicyGraph();
+  readonly #policies: PathPolicies;
   #names: NameConstraintState = noNameConstraints;
-  #explicitPolicy: number;
-  #inhibitAny: number;
-  #policyMapping: number;
   #maxPathLength = Infinity;
   #from = -Infinity;
   #until = Infinity;
@@ -96,10 +93,7 @@ class PathValidation {
   constructor(path: Path, inputs: PathInputs) {
     this.#path = path;
     this.#inputs = inputs;
-    const unlimited = path.length;
-    this.#explicitPolicy = inputs.policies?.explicit === true ? 0 : unlimited;
-    this.#inhibitAny = inputs.policies?.inhibitAny === true ? 0 : unlimited;
-    this.#policyMapping = inputs.policies?.inhibitMapping === true ? 0 : unlimited;
+    this.#policies = new PathPolicies(inputs.policies ?? {}, path.length);
   }
 
   run(): PathResult {
@@ -124,7 +118,7 @@ class PathValidation {
       from: this.#from,
       until: this.#until,
       endsAt: this.#endsAt,
-      policies: [...this.#graph.validPolicies(this.#inputs.policies?.policies)],
+      policies: [...this.#policies.valid],
     };
   }
 
@@ -140,6 +134,10 @@ class PathValidation {
   #fail(certificate: Certificate, message: string, subIndication: Finding['subIndication'] = 'CERTIFICATE_CHAIN_GENERAL_FAILURE'): void {
     const text = `"${distinguishedName(certificate.subject)}": ${message}`;
     if (!this.#findings.some((finding) => finding.message === text)) this.#findings.push({ subIndication, message: text });
+  }
+
+  #failIf(certificate: Certificate, problem: string | undefined): void {
+    if (problem !== undefined) this.#fail(certificate, problem);
   }
 
   #within(from: number, until: number): void {
@@ -180,7 +178,7 @@ class PathValidation {
       const violated = violatedNameConstraint(this.#names, certificate);
       if (violated !== undefined) this.#fail(certificate, `${violated} by the name constraints of its issuers`);
     }
-    this.#processPolicies(certificate, last);
+    this.#failIf(certificate, this.#policies.process(certificate, last));
     this.#checkCriticalExtensions(certificate);
   }
 
@@ -208,55 +206,16 @@ class PathValidation {
       if (critical && !processed.has(id)) this.#fail(certificate, `critical extension ${oidName(id)} is not understood`);
   }
 
-  /** §6.1.3 (d) to (f) */
-  #processPolicies(certificate: Certificate, last: boolean): void {
-    const extension = certificate.extensions.get(oids.certificatePolicies);
-    if (extension === undefined) this.#graph.clear();
-    else {
-      const anyAllowed = this.#inhibitAny > 0 || (!last && certificate.selfIssued);
-      this.#graph.addPolicies(read.parseCertificatePolicies(extension.value), anyAllowed);
-    }
-    if (this.#explicitPolicy === 0 && this.#graph.isNull) this.#fail(certificate, 'no certificate policy is valid for the path');
-  }
-
   /** §6.1.4 */
   #prepareNext(certificate: Certificate): void {
-    const mappings = certificate.extensions.get(oids.policyMappings);
-    if (mappings !== undefined) this.#mapPolicies(certificate, read.parsePolicyMappings(mappings.value));
+    this.#failIf(certificate, this.#policies.map(certificate));
     const constraints = certificate.extensions.get(oids.nameConstraints);
-    if (constraints !== undefined) this.#names = addNameConstraints(this.#names, read.parseNameConstraints(constraints.value));
-    this.#countDown(certificate);
-    this.#applyPolicyConstraints(certificate);
+    if (constraints !== undefined) this.#names = addNameConstraints(this.#names, parseNameConstraints(constraints.value));
+    this.#policies.countDown(certificate);
     if (certificate.basicConstraints?.ca !== true) this.#fail(certificate, 'it issued a certificate and is no CA');
     this.#checkPathLength(certificate);
     if (certificate.keyUsage?.has('keyCertSign') === false)
       this.#fail(certificate, 'it issued a certificate and its key usage does not allow that');
-  }
-
-  #mapPolicies(certificate: Certificate, mappings: readonly read.PolicyMapping[]): void {
-    if (mappings.some(({ issuerDomainPolicy, subjectDomainPolicy }) => [issuerDomainPolicy, subjectDomainPolicy].includes(oids.anyPolicy)))
-      this.#fail(certificate, 'it maps anyPolicy');
-    else this.#graph.map(mappings, this.#policyMapping > 0);
-  }
-
-  /** §6.1.4 (h) */
-  #countDown(certificate: Certificate): void {
-    if (certificate.selfIssued) return;
-    this.#explicitPolicy = Math.max(0, this.#explicitPolicy - 1);
-    this.#policyMapping = Math.max(0, this.#policyMapping - 1);
-    this.#inhibitAny = Math.max(0, this.#inhibitAny - 1);
-  }
-
-  /** §6.1.4 (i), (j) */
-  #applyPolicyConstraints(certificate: Certificate): void {
-    const extension = certificate.extensions.get(oids.policyConstraints);
-    if (extension !== undefined) {
-      const constraints = read.parsePolicyConstraints(extension.value);
-      this.#explicitPolicy = Math.min(this.#explicitPolicy, constraints.requireExplicitPolicy ?? Infinity);
-      this.#policyMapping = Math.min(this.#policyMapping, constraints.inhibitPolicyMapping ?? Infinity);
-    }
-    const inhibit = certificate.extensions.get(oids.inhibitAnyPolicy);
-    if (inhibit !== undefined) this.#inhibitAny = Math.min(this.#inhibitAny, read.parseInhibitAnyPolicy(inhibit.value));
   }
 
   /** §6.1.4 (l), (m) */
@@ -270,12 +229,7 @@ class PathValidation {
 
   /** §6.1.5 */
   #wrapUp(certificate: Certificate): void {
-    this.#explicitPolicy = Math.max(0, this.#explicitPolicy - 1);
-    const extension = certificate.extensions.get(oids.policyConstraints);
-    if (extension !== undefined && read.parsePolicyConstraints(extension.value).requireExplicitPolicy === 0) this.#explicitPolicy = 0;
-    const valid = this.#graph.isNull ? new Set() : this.#graph.validPolicies(this.#inputs.policies?.policies);
-    if (this.#explicitPolicy === 0 && valid.size === 0)
-      this.#fail(certificate, 'none of the accepted certificate policies is valid for the path');
+    this.#failIf(certificate, this.#policies.conclude(certificate));
     this.#checkPurpose(certificate);
   }
 
