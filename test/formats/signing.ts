@@ -26,6 +26,8 @@ export interface SigningOptions {
   /** B-T, with a token of this authority. */
   readonly timestampFrom?: Pick<TestAuthority, 'timestamp'>;
   readonly format?: SignatureFormat;
+  /** Of an encrypted document. */
+  readonly password?: Buffer;
 }
 
 /** Signs a document in memory through the format, as the signer does. */
@@ -38,6 +40,7 @@ export async function signDocument(identity: TestIdentity, document: Buffer, opt
     packaging,
     level: timestampFrom ? 'B-T' : 'B-B',
     signingTime: options.signingTime ?? Math.floor(Date.now() / 1000) * 1000,
+    ...(options.password && { password: options.password }),
   };
   const prepared = format.prepare(bufferSource(document), parameters);
   const value = signValue(identity.privateKey, prepared.toBeSigned, digest, padding);

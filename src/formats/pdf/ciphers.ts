@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, hash } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createHash, hash } from 'node:crypto';
 import { damaged } from './refusals.ts';
 
 /** RC4, which OpenSSL no longer offers; old documents need it. */
@@ -54,16 +54,19 @@ export function unwrapKey(key: Uint8Array, wrapped: Uint8Array): Buffer {
 
 /** The hash of security handler revision 6 (§7.6.4.3.4, algorithm 2.B). @param u the 48 bytes of /U for an owner password, else none */
 export function hardenedHash(password: Uint8Array, salt: Uint8Array, u: Uint8Array): Buffer {
-  let key = hash('sha256', Buffer.concat([password, salt, u]), 'buffer');
+  let key = createHash('sha256').update(password).update(salt).update(u).digest();
   for (let round = 0, last = 0; round < 64 || last > round - 32; round++) {
     const once = Buffer.concat([password, key, u]);
     const cipher = createCipheriv('aes-128-cbc', key.subarray(0, 16), key.subarray(16, 32)).setAutoPadding(false);
-    const encrypted = cipher.update(Buffer.concat(Array<Buffer>(64).fill(once)));
+    const repeated = Buffer.concat(Array<Buffer>(64).fill(once));
+    const encrypted = cipher.update(repeated);
     // The first 16 bytes as a number modulo 3: 256 is 1 modulo 3, so the sum of the bytes does.
     const remainder = encrypted.subarray(0, 16).reduce((sum, octet) => sum + octet, 0) % 3;
     key = hash(remainder === 0 ? 'sha256' : remainder === 1 ? 'sha384' : 'sha512', encrypted, 'buffer');
     last = encrypted.at(-1) ?? 0;
+    // Copies of the password do not stay in memory.
     once.fill(0);
+    repeated.fill(0);
   }
   return key.subarray(0, 32);
 }

@@ -1,4 +1,4 @@
-import { hash } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { hardenedHash, rc4, unwrapKey } from './ciphers.ts';
 
 /** What the encryption dictionary of the Standard security handler says (ISO 32000-2 table 21). */
@@ -26,11 +26,10 @@ export interface FileKey {
  */
 export function openFileKey(handler: StandardHandler, password: Buffer): FileKey | undefined {
   if (handler.revision >= 5) return openModern(handler, password.subarray(0, 127));
-  for (const candidate of [password, latin1(password)]) {
-    const found = openLegacy(handler, candidate);
-    if (found) return found;
-  }
-  return undefined;
+  const other = latin1(password);
+  const found = openLegacy(handler, password) ?? openLegacy(handler, other);
+  other.fill(0);
+  return found;
 }
 
 // Algorithms 2.A, 11 and 12: each password has a validation salt and a key salt behind its hash.
@@ -38,7 +37,7 @@ function openModern(handler: StandardHandler, password: Buffer): FileKey | undef
   const { o, u, oe, ue } = handler;
   const none = Buffer.alloc(0);
   const digest = (salt: Buffer, user: Buffer): Buffer =>
-    handler.revision === 6 ? hardenedHash(password, salt, user) : hash('sha256', Buffer.concat([password, salt, user]), 'buffer');
+    handler.revision === 6 ? hardenedHash(password, salt, user) : createHash('sha256').update(password).update(salt).update(user).digest();
   if (digest(o.subarray(32, 40), u).equals(o.subarray(0, 32))) return { key: unwrapKey(digest(o.subarray(40, 48), u), oe), owner: true };
   if (digest(u.subarray(32, 40), none).equals(u.subarray(0, 32)))
     return { key: unwrapKey(digest(u.subarray(40, 48), none), ue), owner: false };
@@ -52,16 +51,20 @@ function padded(password: Buffer): Buffer {
 }
 
 function openLegacy(handler: StandardHandler, password: Buffer): FileKey | undefined {
-  const user = padded(password);
-  const asOwner = userKey(handler, userOfOwner(handler, user));
-  if (asOwner) return { key: asOwner, owner: true };
-  const key = userKey(handler, user);
-  user.fill(0);
-  return key && { key, owner: false };
+  const own = padded(password);
+  const users = userOfOwner(handler, own);
+  const asOwner = userKey(handler, users);
+  const key = asOwner ?? userKey(handler, own);
+  // Copies of passwords do not stay in memory.
+  own.fill(0);
+  users.fill(0);
+  return key && { key, owner: asOwner !== undefined };
 }
 
 function md5(...parts: readonly Uint8Array[]): Buffer {
-  return hash('md5', Buffer.concat(parts), 'buffer');
+  const digest = createHash('md5');
+  for (const part of parts) digest.update(part);
+  return digest.digest();
 }
 
 /** Algorithm 2 for the key, 4 to 6 for the check. */
@@ -84,7 +87,7 @@ function userOfOwner(handler: StandardHandler, owner: Buffer): Buffer {
   if (handler.revision >= 3) for (let i = 0; i < 50; i++) key = md5(key);
   key = key.subarray(0, handler.keyLength);
   if (handler.revision === 2) return rc4(key, handler.o);
-  let user = handler.o;
+  let user = Buffer.from(handler.o);
   for (let i = 19; i >= 0; i--) user = rc4(varied(key, i), user);
   return user;
 }
