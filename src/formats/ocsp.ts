@@ -153,7 +153,7 @@ function readResponder(element: Element): BasicOcspResponse['responder'] {
     : { byKey: parse(element.content, Tag.octetString).content };
 }
 
-/** Old responders put the bare bytes there, without the OCTET STRING of RFC 8954 §2.1. */
+/** Old responders put the bare bytes there, without the OCTET STRING of RFC 9654 §2.1. */
 function readNonce(value: Buffer): Buffer {
   try {
     return parse(value, Tag.octetString).content;
@@ -247,9 +247,9 @@ export function isResponder(responder: BasicOcspResponse['responder'], certifica
 }
 
 export interface OcspRequestOptions {
-  /** 1 to 32 bytes (RFC 8954 §2.1). */
+  /** 1 to 128 bytes (RFC 9654 §2.1); older responders take 32 at most. */
   readonly nonce?: Buffer;
-  /** Of the CertID; SHA-1 by default: it only names the issuer, and many responders know no other (RFC 9654 keeps it). */
+  /** Of the CertID; SHA-1 by default: it only names the issuer, and many responders know no other (RFC 5019 §2.1.1). */
   readonly hashAlgorithm?: AnyDigest;
 }
 
