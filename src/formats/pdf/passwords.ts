@@ -87,7 +87,7 @@ function userOfOwner(handler: StandardHandler, owner: Buffer): Buffer {
   if (handler.revision >= 3) for (let i = 0; i < 50; i++) key = md5(key);
   key = key.subarray(0, handler.keyLength);
   if (handler.revision === 2) return rc4(key, handler.o);
-  let user = Buffer.from(handler.o);
+  let user: Buffer = Buffer.from(handler.o);
   for (let i = 19; i >= 0; i--) user = rc4(varied(key, i), user);
   return user;
 }
