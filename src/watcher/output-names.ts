@@ -97,10 +97,7 @@ export class OutputNames {
 
   #refuse(document: Named, message: string, hint: string): void {
     if (this.faults.has(document.id)) return;
-    this.faults.set(document.id, {
-      document,
-      error: new SealError('SEAL-DOC-NAME', message, { where: displayName(document.relPath), hint }),
-    });
+    this.faults.set(document.id, new SealError('SEAL-DOC-NAME', message, { where: displayName(document.relPath), hint }));
   }
 
   #tooLong(output: Buffer): string | undefined {

@@ -33,7 +33,7 @@ export async function spool(
 ): Promise<StepResult> {
   const { files } = fx;
   const claimed = await findClaimed(fx, root, batch.id);
-  if (claimed === undefined) return await vanished(fx, root, batch);
+  if (claimed === undefined) return await vanished(fx, config, root, batch);
   const full = await lackOfRoom(fx, config, root);
   if (full !== undefined) return { kind: 'wait', reason: full.toJSON() };
   const moving = await stillMoving(fx, config, root, batch, claimed);
@@ -94,8 +94,10 @@ function digestsFor({ profiles, archive }: SpoolConfig, profile: string): Digest
   return [...new Set<DigestAlgorithm>(['sha256', profiles[profile]?.digest ?? 'sha256', archive.digest])];
 }
 
-async function vanished({ files }: SpoolEffects, root: RootConfig, batch: Batch): Promise<StepResult> {
+async function vanished({ files }: SpoolEffects, config: SpoolConfig, root: RootConfig, batch: Batch): Promise<StepResult> {
   if ((await files.stat(root.incoming)) === undefined) return { kind: 'wait', reason: unusable(root).toJSON() };
+  // The spool tells `fail` that the batch has not ended: failed/ shall hold the reason although there is nothing else to put there.
+  await files.makeDirectory(spoolDirectory(config.dataDir, batch.id), 0o700);
   const error = new SealError('SEAL-INPUT-MISSING', 'the claimed directory has disappeared', {
     where: displayName(batch.relPath),
     hint: 'somebody removed it from .sealtree/claimed; let the producer deliver it again',
