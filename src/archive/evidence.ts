@@ -54,7 +54,11 @@ export async function leavesOfHash(fx: EvidenceEffects, hash: Buffer): Promise<L
     throw new SealError('SEAL-ARCHIVE-UNKNOWN', `the archive holds no object with the hash ${hash.toString('hex')}`, {
       hint: 'give the file as it was delivered; one changed byte gives another hash',
     });
-  // Twins (the same object in several documents) share a leaf: one record proves them all.
+  return once(leaves);
+}
+
+/** Twins (the same object in several documents, or appended twice around a crash) share a leaf: one record proves them all. */
+function once(leaves: readonly Leaf[]): Leaf[] {
   return [...new Map(leaves.map((leaf) => [`${leaf.tree} ${leaf.index}`, leaf])).values()];
 }
 
@@ -62,7 +66,7 @@ export async function leavesOfHash(fx: EvidenceEffects, hash: Buffer): Promise<L
 export async function leavesOfDocument(fx: EvidenceEffects, document: number): Promise<Leaf[]> {
   const references = await fx.store.documentLeaves(document);
   const leaves = await Promise.all(references.map(({ tree, index }) => fx.store.leaf(tree, index)));
-  const found = leaves.filter((leaf) => leaf !== undefined);
+  const found = once(leaves.filter((leaf) => leaf !== undefined));
   if (found.length === 0)
     throw new SealError('SEAL-ARCHIVE-UNKNOWN', `document ${document} is not in the archive`, {
       hint: 'it gets there when its batch is signed; “batch show” tells how far it is',

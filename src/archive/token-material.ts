@@ -1,3 +1,4 @@
+import { asSealError } from '../errors.ts';
 import { checkSigner } from '../formats/cms-verify.ts';
 import { digestOf } from '../formats/digests.ts';
 import { embedRevocation } from '../formats/tsp-normalize.ts';
@@ -7,6 +8,7 @@ import { purposes } from '../pki/purposes.ts';
 import type { Certificate } from '../formats/x509.ts';
 import type { Trust } from '../pki/trust.ts';
 import type { Effects } from '../ports/effects.ts';
+import type { RevocationData } from '../ports/revocation.ts';
 
 export interface CompletedToken {
   /** DER TimeStampToken with the certificates of its chain and the revocation data that was found. */
@@ -56,7 +58,7 @@ export async function completeToken(
     if (open.length === 0) break;
     for (const { certificate, issuer } of open) {
       asked.add(certificate.toString('latin1'));
-      const found = await fx.revocation.find(certificate, issuer, laterThan ?? 0, signal);
+      const found = await ask(fx, certificate, issuer, laterThan ?? 0, signal);
       material.crls.push(...found.crls);
       material.ocsps.push(...found.ocsps);
       failures.push(...found.failures);
@@ -69,6 +71,21 @@ export async function completeToken(
     complete,
     missing: complete ? [] : [...new Set([...result.report.errors, ...failures])],
   };
+}
+
+/** A source that breaks down costs the revocation data, not the timestamp that has been paid for. */
+async function ask(
+  fx: Pick<Effects, 'revocation'>,
+  certificate: Buffer,
+  issuer: Buffer,
+  freshAfter: number,
+  signal: AbortSignal | undefined,
+): Promise<RevocationData> {
+  try {
+    return await fx.revocation.find(certificate, issuer, freshAfter, signal);
+  } catch (thrown) {
+    return { crls: [], ocsps: [], failures: [asSealError(thrown).message] };
+  }
 }
 
 function signerOf({ cms, tstInfo }: TimestampToken, trust: Trust): Certificate | undefined {

@@ -37,6 +37,8 @@ export interface ArchiveTimeStamp {
 export const recordLimits = {
   /** Bytes of a record: tokens carry CRLs. */
   size: 64 * 1024 * 1024,
+  /** Hash algorithms do not change that often; each further chain hashes all earlier ones. */
+  chains: 64,
   /** Of a record, all together. */
   timestamps: 4096,
   hashes: 100_000,
@@ -57,7 +59,9 @@ export function parseEvidenceRecord(bytes: Buffer): EvidenceRecord {
   const sequence = fields.next(Tag.sequence);
   fields.end();
   const counts: Counts = { timestamps: 0, hashes: 0 };
-  const chains = children(sequence, true).map((chain) => parseChain(chain, counts));
+  const elements = children(sequence, true);
+  if (elements.length > recordLimits.chains) throw exceeded(`${recordLimits.chains} chains`);
+  const chains = elements.map((chain) => parseChain(chain, counts));
   if (chains.length === 0) throw invalid('no archive timestamp chain');
   return {
     digestAlgorithms,

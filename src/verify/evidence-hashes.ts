@@ -24,20 +24,21 @@ export interface ExpectedHash {
 }
 
 /**
- * Hashes that may stand for an object in the first timestamp of a chain. In the first chain H(d); behind a hash-tree renewal
- * H(H(d) ‖ ha), ha being H over the sequence of all earlier chains (RFC 4998 §5.3; evidence-records 10), or both sorted (erratum 7411;
- * evidence-records 11). The sequence counts as it came and in DER (evidence-records 14).
+ * Hashes that may stand for an object in the first timestamp of a chain. In the first chain H(d); behind a hash-tree renewal H(H(d) ‖ ha)
+ * (RFC 4998 §5.3; evidence-records 10), or both sorted (erratum 7411; evidence-records 11).
+ * @param sequenceHashes ha of the earlier chains, see `sequenceHashesOf`; none for the first chain
  */
-export function expectedHashes(objectHash: Buffer, digest: AnyDigest, earlier: readonly ArchiveTimeStampChain[]): ExpectedHash[] {
-  if (earlier.length === 0) return [{ hash: objectHash }];
-  return sequenceHashes(earlier, digest).flatMap((sequenceHash) => [
+export function expectedHashes(objectHash: Buffer, digest: AnyDigest, sequenceHashes: readonly Buffer[]): ExpectedHash[] {
+  if (sequenceHashes.length === 0) return [{ hash: objectHash }];
+  return sequenceHashes.flatMap((sequenceHash) => [
     { hash: digestOf(digest, objectHash, sequenceHash), order: 'unsorted' as const },
     { hash: hashList([objectHash, sequenceHash], digest), order: 'sorted' as const },
   ]);
 }
 
-/** ha of the earlier chains: over the bytes as they came, and over their DER where that differs. */
-function sequenceHashes(earlier: readonly ArchiveTimeStampChain[], digest: AnyDigest): Buffer[] {
+/** ha: H over the sequence of all earlier chains, as they came, and in DER where that differs (evidence-records 10, 14). */
+export function sequenceHashesOf(earlier: readonly ArchiveTimeStampChain[], digest: AnyDigest): Buffer[] {
+  if (earlier.length === 0) return [];
   const sequence = encodeArchiveTimeStampSequence(earlier.map(({ raw }) => raw));
   return encodings(sequence).map((bytes) => digestOf(digest, bytes));
 }

@@ -1,7 +1,15 @@
 import { parseEvidenceRecord, type ArchiveTimeStamp, type ArchiveTimeStampChain } from '../formats/ers.ts';
 import { parseTimestampToken, type TimestampToken } from '../formats/tsp.ts';
 import { digestLife } from '../pki/algorithms.ts';
-import { expectedHashes, firstList, leadsTo, tokenHashes, type EvidenceObject, type RehashOrder } from './evidence-hashes.ts';
+import {
+  expectedHashes,
+  firstList,
+  leadsTo,
+  sequenceHashesOf,
+  tokenHashes,
+  type EvidenceObject,
+  type RehashOrder,
+} from './evidence-hashes.ts';
 import type { AnyDigest } from '../model/algorithms.ts';
 import type { AlgorithmRule } from '../pki/catalogue.ts';
 import type { BlockIndication, EvidenceRecordReport, SubIndication, TimestampReport } from '../model/verification.ts';
@@ -129,10 +137,11 @@ function coverageOf(chains: readonly ArchiveTimeStampChain[], links: readonly Li
     const first = links.find((link) => link.chain === chain);
     if (first === undefined) return;
     const list = firstList(first.timestamp, first.token.messageImprint.value);
+    const sequenceHashes = sequenceHashesOf(chains.slice(0, chain), first.digest);
     const used = new Set<Buffer>();
     for (const object of objects) {
       const hash = object.digest(first.digest);
-      const match = hash && matchIn(list, expectedHashes(hash, first.digest, chains.slice(0, chain)));
+      const match = hash && matchIn(list, expectedHashes(hash, first.digest, sequenceHashes));
       if (match === undefined) {
         missing.add(object);
         findings.push(

@@ -185,6 +185,16 @@ void test('while nobody has newer revocation data the token is not frozen, and t
   assert.equal((await fx.store.tokens('2026-11-22.1'))[0]?.frozen, true);
 });
 
+void test('a source of revocation data that breaks down does not cost the timestamp', async (t) => {
+  const archive = await testArchive(t, {}, morning);
+  const { fx, settings, log } = archive;
+  await appendDocuments(archive, ['a']);
+  const broken = { ...fx, revocation: { find: () => Promise.reject(new Error('no route to host')) } };
+  const { anchored } = await new Closing(broken, settings).close('test');
+  assert.equal(anchored.length, 1);
+  assert.ok(JSON.stringify(log.lines.filter(({ level }) => level === 'warn')).includes('no route to host'));
+});
+
 void test('an authority that stamps something else is refused, and the tree waits', async (t) => {
   const archive = await testArchive(t, {}, morning);
   const { fx, settings, tsas } = archive;

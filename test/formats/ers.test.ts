@@ -157,6 +157,10 @@ void test('records without chains or hashes, of another version, with trailing b
     [withTree(sequence()), 'SEAL-INPUT-INVALID'],
     [Buffer.concat([file('golden/single-699.ers'), Buffer.alloc(1)]), 'SEAL-INPUT-INVALID'],
     [
+      sequence(integer(1), list, sequence(...Array.from({ length: recordLimits.chains + 1 }, () => sequence(sequence(token))))),
+      'SEAL-DOC-LIMIT',
+    ],
+    [
       withTree(sequence(Buffer.concat(Array.from({ length: recordLimits.hashes + 1 }, () => octetString(Buffer.alloc(0)))))),
       'SEAL-DOC-LIMIT',
     ],
