@@ -2,17 +2,20 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { levelsAbove, pathIn, rootOf } from '../../src/archive/tree.ts';
+import { SealError } from '../../src/errors.ts';
 import { parse } from '../../src/formats/der.ts';
-import { digestOf } from '../../src/formats/digests.ts';
-import { encodeEvidenceRecord } from '../../src/formats/ers-write.ts';
+import { digestLengths, digestOf } from '../../src/formats/digests.ts';
+import { hashList } from '../../src/formats/ers-hash.ts';
+import { encodeEvidenceRecord, recordWriter } from '../../src/formats/ers-write.ts';
 import { parseEvidenceRecord } from '../../src/formats/ers.ts';
 import { readPem } from '../../src/formats/pem.ts';
 import { TrustKeeper, VerifyContext } from '../../src/verify/context.ts';
 import { verifyEvidenceRecord, type EvidenceObject } from '../../src/verify/evidence.ts';
 import { judgeToken } from '../../src/verify/timestamps.ts';
 import { testAuthority, type TestAuthority } from '../support/authority.ts';
-import { initialChains, recordSamples, renewHashTree, renewTimestamp } from '../support/evidence.ts';
-import type { AnyDigest } from '../../src/model/algorithms.ts';
+import { frozenToken, initialChains, recordSamples, renewHashTree, renewTimestamp } from '../support/evidence.ts';
+import type { AnyDigest, DigestAlgorithm } from '../../src/model/algorithms.ts';
 import type { EvidenceRecordReport } from '../../src/model/verification.ts';
 import type { VerifyOptions } from '../../src/ports/documents.ts';
 
@@ -81,15 +84,53 @@ void test('any flipped bit of a hash or a signed byte is refused', () => {
       const place = places[pick % places.length] ?? 0;
       const flipped = Buffer.from(record);
       flipped.writeUInt8((flipped[place] ?? 0) ^ (1 << bit), place);
-      let indication: string;
-      try {
-        indication = verify(flipped, objects(members), later).indication;
-      } catch {
-        indication = 'refused';
-      }
-      assert.notEqual(indication, 'PASSED', `byte ${place}`);
+      assert.notEqual(verdictOf(flipped, members), 'PASSED', `byte ${place}`);
     }),
     { numRuns: 250 },
+  );
+});
+
+/** The verdict, or `refused` where the bytes are no record any more: an error with a code, never a crash. */
+function verdictOf(record: Buffer, members: readonly Buffer[]): string {
+  try {
+    return verify(record, objects(members), later).indication;
+  } catch (thrown) {
+    assert.ok(thrown instanceof SealError && /^SEAL-(INPUT|DOC)-/.test(thrown.code), String(thrown));
+    return 'refused';
+  }
+}
+
+void test('records spoilt anywhere end in a verdict or an error with a code', () => {
+  fc.assert(
+    fc.property(fc.constantFrom(...samples), fc.nat(), fc.nat(255), fc.nat(3), ({ members, record }, pick, value, cut) => {
+      const spoilt = Buffer.from(cut === 0 ? record.subarray(0, pick % record.length) : record);
+      if (spoilt.length > 0) spoilt.writeUInt8(value, pick % spoilt.length);
+      verdictOf(spoilt, members);
+    }),
+    { numRuns: 300 },
+  );
+});
+
+void test('in any day of documents and groups every record proves its own objects and no others', async () => {
+  const day = fc.array(fc.uniqueArray(fc.string({ maxLength: 5 }), { minLength: 1, maxLength: 3 }), { minLength: 1, maxLength: 40 });
+  const anyDigest = fc.constantFrom<DigestAlgorithm>('sha256', 'sha384', 'sha512');
+  await fc.assert(
+    fc.asyncProperty(day, anyDigest, fc.nat(), async (groups, digest, pick) => {
+      const members = groups.map((group) => group.map((text) => Buffer.from(text)));
+      const hashes = members.map((group) => group.map((bytes) => digestOf(digest, bytes)));
+      const leaves = Buffer.concat(hashes.map((group) => hashList(group, digest)));
+      const timeStamp = await frozenToken({ authority, time: start, digest }, rootOf(leaves, digest));
+      const levels = levelsAbove(leaves, digest);
+      const write = recordWriter(digest, timeStamp);
+      const records = hashes.map((group, n) => write(group, pathIn(levels, n, digestLengths[digest])));
+      records.forEach((record, n) => {
+        const report = verify(record, objects(members[n] ?? []), later);
+        assert.deepEqual([report.indication, report.warnings], ['PASSED', []], report.errors.join());
+      });
+      const other = verify(records[pick % records.length] ?? Buffer.alloc(0), [object('other', Buffer.from('longer than any'))], later);
+      assert.equal(other.subIndication, 'HASH_FAILURE');
+    }),
+    { numRuns: 25 },
   );
 });
 
