@@ -51,7 +51,7 @@ export interface LaneOrigin {
 export interface LaneEvents {
   /** A place became free, or a lane began to wait. */
   changed(): void;
-  failed(key: PoolKey, error: SealError): void;
+  failed(lane: PoolLane, error: SealError): void;
 }
 
 type Phase = 'given' | 'waiting' | 'signing' | 'ended';
@@ -146,7 +146,7 @@ export class PoolLane implements Lane {
       if (!spent) throw thrown;
       const error = asSealError(thrown);
       spent = maybeSpent(error);
-      this.#events.failed(this.poolKey, error);
+      this.#events.failed(this, error);
       throw error;
     } finally {
       this.#open--;

@@ -10,11 +10,15 @@ import type { PoolRules } from './rights.ts';
 export class Limits {
   readonly #fx: Pick<Effects, 'log' | 'store'>;
   readonly #rules: PoolRules;
+  readonly #changed: () => void;
   readonly #counting = new Set<string>();
+  readonly #ending = new Set<string>();
 
-  constructor(fx: Pick<Effects, 'log' | 'store'>, rules: PoolRules) {
+  /** @param changed called when a key may be used again, or not */
+  constructor(fx: Pick<Effects, 'log' | 'store'>, rules: PoolRules, changed: () => void) {
     this.#fx = fx;
     this.#rules = rules;
+    this.#changed = changed;
   }
 
   /** Whether a key with a limit is counted; the others need not be. */
@@ -22,9 +26,9 @@ export class Limits {
     return this.#rules.keys.get(name)?.maxSignatures === undefined || allowance !== undefined;
   }
 
-  /** Whether it is being counted at the moment. */
-  counting(name: string): boolean {
-    return this.#counting.has(name);
+  /** Whether it is being counted, or its next activation begun: whoever wants it should wait for that. */
+  pending(name: string): boolean {
+    return this.#counting.has(name) || this.#ending.has(name);
   }
 
   /** Looks whether the key's activation is another one, and counts it then. */
@@ -66,11 +70,14 @@ export class Limits {
   }
 
   async #end({ name, source }: PoolKey): Promise<void> {
+    this.#ending.add(name);
     try {
       await source.deactivate();
       await source.open();
     } catch (thrown) {
       this.#fx.log.error({ key: name, error: asSealError(thrown).toJSON() }, 'the activation could not be ended');
     }
+    this.#ending.delete(name);
+    this.#changed();
   }
 }

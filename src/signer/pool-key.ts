@@ -31,7 +31,7 @@ export class PoolKey {
   /** Set when an activation was used up, until the next one begins. */
   limit: SealError | undefined;
   /** Why it does not sign although its source says it could. */
-  rest: { readonly until: number; readonly error: SealError } | undefined;
+  rest: { readonly until: number; readonly error: SealError; readonly key: SigningKey } | undefined;
   readonly #fx: Pick<Effects, 'clock'>;
   #signing = 0;
   readonly #queue: (() => void)[] = [];
@@ -58,8 +58,9 @@ export class PoolKey {
     return this.#pace;
   }
 
+  /** Not when the card was activated anew: that is another key to its source. */
   get resting(): boolean {
-    return this.rest !== undefined && this.rest.until > this.#fx.clock.monotonic();
+    return this.rest !== undefined && this.rest.until > this.#fx.clock.monotonic() && this.rest.key === this.source.key();
   }
 
   /** Nothing is left of the activation, and nothing that could be given back is under way. */
@@ -112,12 +113,12 @@ export class PoolKey {
     return signature;
   }
 
-  /** Rests after a failure, longer each time it fails again; failures during a rest count no more. @returns ms, or undefined during a rest */
-  failed(error: SealError): number | undefined {
-    const now = this.#fx.clock.monotonic();
-    if (this.resting) return undefined;
+  /** Rests after a failure, longer each time it fails again; failures during a rest count no more. @returns ms, or undefined when it need not, because it
+   * does already or its card has left */
+  failed(key: SigningKey, error: SealError): number | undefined {
+    if (this.resting || key !== this.source.key()) return undefined;
     const ms = Math.min(longestRest, firstRest * 2 ** Math.min(this.#failures++, 6));
-    this.rest = { until: now + ms, error };
+    this.rest = { until: this.#fx.clock.monotonic() + ms, error, key };
     return ms;
   }
 

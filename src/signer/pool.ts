@@ -70,7 +70,9 @@ export class SigningPool {
   constructor(fx: PoolEffects, rules: PoolRules) {
     this.#fx = fx;
     this.#rules = rules;
-    this.#limits = new Limits(fx, rules);
+    this.#limits = new Limits(fx, rules, () => {
+      this.#deal();
+    });
     for (const source of fx.keys) {
       const key = new PoolKey(source, fx);
       this.#keys.set(source.name, key);
@@ -203,8 +205,8 @@ export class SigningPool {
     changed: (): void => {
       this.#deal();
     },
-    failed: (poolKey: PoolKey, error: SealError): void => {
-      const ms = poolKey.failed(error);
+    failed: ({ poolKey, key }: PoolLane, error: SealError): void => {
+      const ms = poolKey.failed(key, error);
       if (ms === undefined) return;
       this.#fx.log.warn({ key: poolKey.name, error: error.toJSON(), restMs: ms }, 'a signature failed; the key rests');
       this.#fx.clock.after(ms, () => {
@@ -246,7 +248,7 @@ export class SigningPool {
   #refuse(): void {
     for (const pending of [...this.#pending]) {
       if (this.#usable(pending.origin.allowed, pending.origin.algorithm).length > 0) continue;
-      if (pending.origin.allowed.some((name) => this.#limits.counting(name))) continue;
+      if (pending.origin.allowed.some((name) => this.#limits.pending(name))) continue;
       this.#drop(pending);
       pending.reject(this.#why(pending));
     }

@@ -12,6 +12,9 @@ import type { Timestamp, TimestampRequest } from '../../ports/tsa.ts';
 
 export type JudgeEffects = Pick<Effects, 'clock' | 'log' | 'revocation'>;
 
+/** Data that was not to be had is not asked for again with every signature. */
+const askAgainMs = 60_000;
+
 interface Known {
   readonly data: RevocationData;
   /** UTC ms. */
@@ -85,6 +88,7 @@ export class TokenJudge {
     let found = false;
     for (const { certificate, issuer } of wanted) {
       const name = certificate.toString('latin1');
+      if (now - (this.#known.get(name)?.at ?? -Infinity) < askAgainMs) continue;
       const data = await this.#fx.revocation.find(certificate, issuer, now - this.#trust.maxAge, signal);
       for (const failure of data.failures)
         this.#fx.log.warn({ tsa: this.#config.name, failure }, 'revocation data of the authority cannot be had');
