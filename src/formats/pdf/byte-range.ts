@@ -53,15 +53,17 @@ function fourOffsets(signature: Dictionary): readonly [number, number, number, n
 }
 
 function withoutPadding(text: StringObject, errors: string[]): Buffer {
-  const digits = text.raw.slice(1, -1);
-  if (!/^(?:[0-9a-fA-F]{2})+$/.test(digits)) {
+  const digits = text.end - text.start - 2;
+  const bytes = Buffer.from(text.raw.slice(1, -1), 'hex');
+  // Decoding stops at the first character that is no digit.
+  if (digits === 0 || 2 * bytes.length !== digits) {
     errors.push('/Contents of the signature holds other characters than pairs of hexadecimal digits');
     return nothing;
   }
-  const bytes = Buffer.from(digits, 'hex');
   try {
     const { raw } = readElement(bytes, 0, true);
-    if (bytes.subarray(raw.length).some((octet) => octet !== 0)) errors.push('other bytes stand behind the CMS in /Contents');
+    if (!bytes.subarray(raw.length).equals(Buffer.alloc(bytes.length - raw.length)))
+      errors.push('other bytes stand behind the CMS in /Contents');
     return raw;
   } catch {
     errors.push('/Contents of the signature holds no CMS');

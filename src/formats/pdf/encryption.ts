@@ -32,7 +32,7 @@ export function openSecurity(encrypt: Dictionary, resolve: (value: Value | undef
     );
   const { handler, strings, streams } = describe(encrypt, resolve, id);
   // A password of the root serves documents that open without one too.
-  const opened = openFileKey(handler, password) ?? openFileKey(handler, Buffer.alloc(0));
+  const opened = openFileKey(handler, password) ?? (password.length === 0 ? undefined : openFileKey(handler, Buffer.alloc(0)));
   if (!opened)
     throw locked(password.length === 0 ? 'the document is encrypted and no password was given' : 'the password does not open the document');
   const keyFor = (method: Method, number: number, generation: number): Buffer =>

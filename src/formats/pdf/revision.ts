@@ -1,5 +1,6 @@
-import { ArrayObject, Dictionary, StringObject, type IndirectObject, type Value } from './objects.ts';
-import { damaged } from './refusals.ts';
+import { ArrayObject, Dictionary, isInteger, StringObject, type IndirectObject, type Value } from './objects.ts';
+import { beyondLimit, damaged } from './refusals.ts';
+import { maxObjects } from './xref-table.ts';
 import { encodeText, hexadecimal, textString } from './strings.ts';
 import type { PdfDocument } from './document.ts';
 
@@ -37,7 +38,8 @@ export class Revision {
   constructor(document: PdfDocument) {
     this.document = document;
     const size = document.trailer.get('Size');
-    if (typeof size !== 'number') throw damaged('/Size of the trailer is missing');
+    if (!isInteger(size)) throw damaged('/Size of the trailer is missing');
+    if (size > maxObjects) throw beyondLimit(`object numbers beyond ${maxObjects}`);
     this.#next = Math.max(size, document.xref.size, 1);
   }
 
