@@ -104,7 +104,7 @@ function form(field: string): Buffer {
 }
 
 function bomb(): Buffer {
-  const zeros = deflateSync(Buffer.alloc(200 << 20), { level: 9 }).toString('latin1');
+  const zeros = deflateSync(Buffer.alloc(80 << 20), { level: 9 }).toString('latin1');
   const plain = makePdf({ ...onePage, 6: stream(zeros, '/Type /ObjStm /N 1 /First 4 /Filter /FlateDecode') }, { xref: 'stream' });
   const rows = Buffer.from('02000000060000', 'hex').toString('latin1');
   const entries = `/Type /XRef /W [1 4 2] /Index [1 1] /Size 9 /Root 1 0 R /Prev ${startxref(plain)}`;
