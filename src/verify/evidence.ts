@@ -41,8 +41,8 @@ interface Link {
   readonly timestamp: ArchiveTimeStamp;
   readonly token: TimestampToken;
   readonly digest: AnyDigest;
-  /** Tokens before it in its chain, oldest first. */
-  readonly covers: readonly Buffer[];
+  /** The token before it in its chain; undefined for the first. */
+  readonly covers: Buffer | undefined;
 }
 
 interface Finding {
@@ -85,7 +85,7 @@ function linksOf(chains: readonly ArchiveTimeStampChain[]): Link[] {
         timestamp,
         token,
         digest: timestamp.digestAlgorithm ?? token.messageImprint.algorithm,
-        covers: timestamps.slice(0, index).map(({ timeStamp }) => timeStamp),
+        covers: timestamps[index - 1]?.timeStamp,
       };
     }),
   );
@@ -102,10 +102,9 @@ function structureFindings(link: Link, index: number, links: readonly Link[]): F
     found.push(broken('FORMAT_FAILURE', `${place}: another digest than the timestamp before it in the same chain`));
   if (!leadsTo(timestamp, digest, token.messageImprint.value))
     found.push(broken('HASH_FAILURE', `${place}: the hash tree does not lead to the timestamp`));
-  const covered = link.covers.at(-1);
-  if (covered === undefined) return found;
+  if (link.covers === undefined) return found;
   const list = firstList(timestamp, token.messageImprint.value);
-  if (!tokenHashes(covered, digest).some((hash) => list.some((listed) => listed.equals(hash))))
+  if (!tokenHashes(link.covers, digest).some((hash) => list.some((listed) => listed.equals(hash))))
     found.push(broken('HASH_FAILURE', `${place}: the timestamp before it is not covered`));
   return found;
 }
