@@ -20,11 +20,15 @@ export function spoolFile(dataDir: string, batch: string, seq: number): Buffer {
 }
 
 /**
- * Where claimed batches lie: in the root, or in incoming itself where that is a file system of its own. A rename needs one file system, so
- * the first is used where it works.
+ * Where claimed batches lie: in the root; in incoming itself where that is a file system of its own; in failed for a retry where that is one.
+ * A rename needs one file system, so the first is used where it works.
  */
-export function claimPlaces(root: Trees): readonly [Buffer, Buffer] {
-  return [joinPath(root.path, reservedName, 'claimed'), joinPath(root.incoming, reservedName, 'claimed')];
+export function claimPlaces(root: Trees): readonly [Buffer, Buffer, Buffer] {
+  return [
+    joinPath(root.path, reservedName, 'claimed'),
+    joinPath(root.incoming, reservedName, 'claimed'),
+    joinPath(root.failed, reservedName, 'claimed'),
+  ];
 }
 
 /**

@@ -114,9 +114,9 @@ function hintFor(errno: string | undefined): string {
 
 /** The place on the file system of incoming first. */
 async function placesInOrder({ files }: Pick<Effects, 'files'>, root: RootConfig): Promise<readonly Buffer[]> {
-  const [near, far] = claimPlaces(root);
+  const [near, inside] = claimPlaces(root);
   const [own, incoming] = await Promise.all([files.stat(root.path), files.stat(root.incoming)]);
-  return own?.device === incoming?.device ? [near, far] : [far, near];
+  return own?.device === incoming?.device ? [near, inside] : [inside, near];
 }
 
 /**

@@ -11,16 +11,10 @@ export interface Item {
 }
 
 /**
- * Everything in a claimed batch that is to be signed, ordered by name: neither semaphores nor ignored files, nor our own files of an earlier
- * attempt. Links are listed, never followed.
+ * Everything in a claimed batch that is to be signed, ordered by name: neither semaphores nor ignored files. Links are listed, never followed.
  * @throws SealError SEAL-BATCH-CHANGED when a directory was exchanged while it was read
  */
-export async function inventory(
-  { files }: Pick<Effects, 'files'>,
-  directory: Buffer,
-  role: Rules['role'],
-  ours: ReadonlySet<string> = new Set(),
-): Promise<Item[]> {
+export async function inventory({ files }: Pick<Effects, 'files'>, directory: Buffer, role: Rules['role']): Promise<Item[]> {
   const items: Item[] = [];
   const pending: Buffer[] = [Buffer.alloc(0)];
   for (let below = pending.pop(); below !== undefined; below = pending.pop()) {
@@ -29,7 +23,7 @@ export async function inventory(
     for await (const { name, kind } of files.list(path)) {
       const relPath = joinPath(below, name);
       if (kind === 'directory') pending.push(relPath);
-      else if (role(relPath) === 'document' && !ours.has(relPath.toString('latin1'))) items.push({ relPath, kind });
+      else if (role(relPath) === 'document') items.push({ relPath, kind });
     }
     // Node cannot open relative to a directory: that it is still the same one is asked afterwards.
     const after = await files.stat(path);

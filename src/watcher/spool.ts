@@ -1,6 +1,6 @@
 import { SealError } from '../errors.ts';
 import { displayName } from '../formats/names.ts';
-import { ownNames, spoolDirectory } from '../formats/places.ts';
+import { spoolDirectory } from '../formats/places.ts';
 import type { DigestAlgorithm } from '../model/algorithms.ts';
 import type { Batch, SemaphoreOptions } from '../model/batch.ts';
 import type { Config, RootConfig } from '../model/config.ts';
@@ -10,6 +10,7 @@ import type { BatchChange, NewDocument } from '../ports/store.ts';
 import { readApproval } from './approval.ts';
 import { findClaimed, unusable } from './claim.ts';
 import { copyAll, type CopyJob } from './copy.ts';
+import { removeFailureFiles } from './failure-files.ts';
 import { changed, inventory, type Item } from './inventory.ts';
 import { lackOfRoom } from './room.ts';
 import { rulesOf } from './rules.ts';
@@ -40,6 +41,8 @@ export async function spool(
   if (moving !== undefined) return { kind: 'wait', reason: moving.toJSON() };
   const approved = await approvedOptions(fx, config, root, batch, claimed);
   if (approved instanceof SealError) return { kind: 'refused', error: approved.toJSON() };
+  // What `fail` wrote for the attempt before is no document.
+  if (batch.partOf !== undefined) await removeFailureFiles(fx, claimed, batch.partOf);
   const place = spoolDirectory(config.dataDir, batch.id);
   await files.remove(place);
   await files.makeDirectory(place, 0o700);
@@ -58,6 +61,8 @@ interface Approved {
   readonly options: SemaphoreOptions;
   readonly change: BatchChange;
   readonly profile: string;
+  /** A remainder: its semaphore went with the others, and its list of files speaks of them too. */
+  readonly partial: boolean;
 }
 
 async function copyBatch(
@@ -70,14 +75,10 @@ async function copyBatch(
 ): Promise<StepResult> {
   const before = await fx.watching.snapshot(claimed);
   const owner = (await fx.files.stat(claimed))?.uid ?? -1;
-  // A retry starts from what `fail` left: its own two files are not documents.
-  const ours = batch.partOf === undefined ? new Set<string>() : new Set<string>([ownNames.failed, ownNames.error]);
-  const items = await inventory(fx, claimed, rulesOf(root).role, ours);
+  const items = await inventory(fx, claimed, rulesOf(root).role);
   const { files } = approved.options;
   const expected =
-    files === undefined || batch.partOf !== undefined
-      ? undefined
-      : new Map(files.map((file) => [Buffer.from(file.name).toString('latin1'), file]));
+    files === undefined || approved.partial ? undefined : new Map(files.map((file) => [Buffer.from(file.name).toString('latin1'), file]));
   const incomplete = items.length === 0 ? empty(batch) : missing(batch, items, expected);
   if (incomplete !== undefined) return { kind: 'refused', error: incomplete.toJSON() };
   const digests = digestsFor(config, approved.profile);
@@ -130,7 +131,10 @@ async function noteChange(fx: SpoolEffects, config: SpoolConfig, batch: string, 
   await writeMark(fx, config, batch, { fingerprint: snapshot?.fingerprint ?? '', since: fx.clock.now() });
 }
 
-/** The options as the claimed semaphore states them; a retry keeps those of its row. */
+/**
+ * The options as the claimed semaphore states them. A retry needs none, an operator asked for it; but one that is there counts, since it may
+ * forbid what the root permits.
+ */
 async function approvedOptions(
   fx: SpoolEffects,
   config: SpoolConfig,
@@ -138,25 +142,29 @@ async function approvedOptions(
   batch: Batch,
   claimed: Buffer,
 ): Promise<Approved | SealError> {
-  if (batch.partOf !== undefined) return { options: batch.options, change: {}, profile: batch.profile };
-  const approval =
-    batch.semaphore.length === 0 && root.approval.mode !== 'quiet'
-      ? { kind: 'absent' as const }
-      : await readApproval(fx, root, claimed, batch.semaphore);
+  const isRetry = batch.partOf !== undefined;
+  const { owner, ...anybody } = root.approval;
+  const rule = isRetry || owner === undefined ? anybody : root.approval;
+  const unnamed = batch.semaphore.length === 0 && root.approval.mode !== 'quiet';
+  const approval = unnamed ? { kind: 'absent' as const } : await readApproval(fx, { approval: rule }, claimed, batch.semaphore);
   if (approval.kind === 'malformed' || approval.kind === 'denied') return approval.error;
   if (approval.kind === 'absent')
-    return new SealError('SEAL-BATCH-APPROVAL', 'the approval semaphore is no longer there', {
-      where: displayName(batch.relPath),
-      hint: 'approve the batch again; it was claimed in the moment in which its approval was taken back',
-    });
+    return isRetry ? { options: batch.options, change: {}, profile: batch.profile, partial: true } : withdrawn(batch);
   try {
     const { options } = approval;
     const { profile, keys } = narrow(options, root, config.pools);
-    return { options, profile, change: { options, profile, keys } };
+    return { options, profile, change: { options, profile, keys }, partial: false };
   } catch (thrown) {
     if (thrown instanceof SealError) return thrown;
     throw thrown;
   }
+}
+
+function withdrawn(batch: Batch): SealError {
+  return new SealError('SEAL-BATCH-APPROVAL', 'the approval semaphore is no longer there', {
+    where: displayName(batch.relPath),
+    hint: 'approve the batch again; it was claimed in the moment in which its approval was taken back',
+  });
 }
 
 function empty(batch: Batch): SealError {

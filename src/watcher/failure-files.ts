@@ -1,0 +1,60 @@
+import { SealError } from '../errors.ts';
+import { baseName, directoryName, joinPath } from '../formats/names.ts';
+import { ownNames } from '../formats/places.ts';
+import type { Effects } from '../ports/effects.ts';
+
+/** `name`, `name~2` … tried when something of that name may be in the way. */
+const mostNumbers = 1_000;
+const ours = [ownNames.error, ownNames.failed];
+/** error.json lists every failed document of a batch. */
+const reportLimit = 256 << 20;
+
+function numbered(path: Buffer, n: number): Buffer {
+  return n === 1 ? path : joinPath(directoryName(path), Buffer.concat([baseName(path), Buffer.from(`~${n}`)]));
+}
+
+/** The directory below failed/ in which a batch was put, by the batch that its error.json names; undefined when it is not there any more. */
+export async function findFailed(
+  { files }: Pick<Effects, 'files'>,
+  failed: string,
+  relPath: Buffer,
+  batch: string,
+): Promise<Buffer | undefined> {
+  for (let n = 1; n <= mostNumbers; n++) {
+    const directory = numbered(joinPath(failed, relPath), n);
+    const info = await files.stat(directory);
+    if (info?.kind === 'directory' && (await filesOf({ files }, directory, batch)).length > 0) return directory;
+    // Numbers are given without gaps, but a directory may have been collected: a few further ones are tried.
+    if (info === undefined && n > 16) return undefined;
+  }
+  return undefined;
+}
+
+/** Takes FAILED and error.json of an earlier attempt out of a claimed directory: they are no documents. A producer's files stay. */
+export async function removeFailureFiles(fx: Pick<Effects, 'files'>, directory: Buffer, batch: string): Promise<void> {
+  for (const path of await filesOf(fx, directory, batch)) await fx.files.remove(path);
+}
+
+async function filesOf({ files }: Pick<Effects, 'files'>, directory: Buffer, batch: string): Promise<Buffer[]> {
+  const found: Buffer[] = [];
+  for (const name of ours) {
+    for (let n = 1; ; n++) {
+      const path = numbered(joinPath(directory, name), n);
+      if ((await files.stat(path)) === undefined) break;
+      if (await names({ files }, path, batch)) found.push(path);
+    }
+  }
+  return found;
+}
+
+/** Whether a file is JSON of ours that names the batch. */
+async function names({ files }: Pick<Effects, 'files'>, path: Buffer, batch: string): Promise<boolean> {
+  try {
+    const value: unknown = JSON.parse((await files.read(path, reportLimit)).toString('utf8'));
+    return typeof value === 'object' && value !== null && 'batch' in value && value.batch === batch;
+  } catch (thrown) {
+    // Somebody's document of this name.
+    if (thrown instanceof SyntaxError || (thrown instanceof SealError && thrown.code !== 'SEAL-DISK-IO')) return false;
+    throw thrown;
+  }
+}
