@@ -15,6 +15,8 @@ export type JudgeEffects = Pick<Effects, 'clock' | 'log' | 'revocation'>;
 /** Data that was not to be had is not asked for again with every signature. */
 const askAgainMs = 60_000;
 
+const clockWarningMs = 300_000;
+
 interface Known {
   readonly data: RevocationData;
   /** UTC ms. */
@@ -48,6 +50,7 @@ export class TokenJudge {
     const { report } = judgement;
     if (report.indication !== 'PASSED')
       throw this.#unbelievable(report.errors.slice(0, 3).join('; ') || (report.subIndication ?? report.indication));
+    this.#compareClocks(parsed.genTime);
     return { token: normalized, genTime: parsed.genTime, accuracy: parsed.accuracy, tsa: this.#config.name };
   }
 
@@ -96,6 +99,16 @@ export class TokenJudge {
       found ||= data.crls.length + data.ocsps.length > 0;
     }
     return found;
+  }
+
+  /** A time ahead of ours was refused already; one behind ours may be our clock's fault, and the nonce shows that the token is new. */
+  #compareClocks(genTime: number): void {
+    const behind = this.#fx.clock.now() - genTime;
+    if (behind > clockWarningMs)
+      this.#fx.log.warn(
+        { tsa: this.#config.name, behindMs: behind },
+        'the time of the authority is behind the clock of this machine: look at both',
+      );
   }
 
   #unbelievable(what: string, cause?: unknown): SealError {
