@@ -1,8 +1,6 @@
 import { leavesOfDocument, recordsOfLeaf, type ProducedRecord } from '../archive/evidence.ts';
 import { asSealError, SealError, type ErrorReport } from '../errors.ts';
 import { baseName, directoryName, displayName, joinPath } from '../formats/names.ts';
-import { parseTimestampToken } from '../formats/tsp.ts';
-import { judgeTimestamp } from '../pki/timestamps.ts';
 import type { Trust } from '../pki/trust.ts';
 import type { Batch, BatchDocument } from '../model/batch.ts';
 import type { Leaf } from '../model/archive.ts';
@@ -60,12 +58,11 @@ export async function exportRecords(
     throw new SealError('SEAL-USAGE', 'nothing to export', { hint: 'name files or hashes, or give --batch ID or --day DATE' });
   const records: ExportedRecord[] = [];
   const missing: { what: string; error: ErrorReport }[] = [];
-  const until = new Map<string, string>();
   for await (const wanted of wantedOf(fx, args)) {
     call.signal.throwIfAborted();
     try {
-      for (const record of await recordsOfLeaf(fx, await wanted.leaf()))
-        records.push(await write(fx, trust, until, args.out, wanted.name, record));
+      for (const record of await recordsOfLeaf(fx, trust, await wanted.leaf()))
+        records.push(await write(fx, args.out, wanted.name, record));
     } catch (thrown) {
       const error = asSealError(thrown);
       if (!error.code.startsWith('SEAL-ARCHIVE-') && error.code !== 'SEAL-INPUT-MISSING') throw error;
@@ -138,17 +135,7 @@ async function* documentsOfDay(fx: ExportEffects, day: string): AsyncGenerator<W
   }
 }
 
-async function write(
-  fx: ExportEffects,
-  trust: Trust,
-  until: Map<string, string>,
-  out: string,
-  name: Buffer,
-  record: ProducedRecord,
-): Promise<ExportedRecord> {
-  const key = `${record.leaf.tree} ${record.n}`;
-  const provesUntil = until.get(key) ?? (await endOf(fx, trust, record));
-  until.set(key, provesUntil);
+async function write(fx: ExportEffects, out: string, name: Buffer, record: ProducedRecord): Promise<ExportedRecord> {
   const file = joinPath(out, Buffer.concat([name, Buffer.from(record.n === 1 ? '.ers' : `.${record.n}.ers`)]));
   await fx.files.makeDirectory(directoryName(file));
   await fx.files.writeDurable(file, record.der);
@@ -157,14 +144,7 @@ async function write(
     tree: record.leaf.tree,
     tsa: record.tsa,
     provenSince: isoTime(record.genTime),
-    provesUntil,
+    provesUntil: Number.isFinite(record.provesUntil) ? isoTime(record.provesUntil) : 'no end is known',
     final: record.final,
   };
-}
-
-async function endOf(fx: ExportEffects, trust: Trust, record: ProducedRecord): Promise<string> {
-  const token = (await fx.store.tokens(record.leaf.tree)).find(({ n }) => n === record.n);
-  if (token === undefined) return 'unknown';
-  const { provesUntil } = judgeTimestamp(parseTimestampToken(token.token), { kind: 'evidence-record', trust, at: fx.clock.now() });
-  return Number.isFinite(provesUntil) ? isoTime(provesUntil) : 'no end is known';
 }

@@ -8,7 +8,9 @@ import type { RootConfig } from '../model/config.ts';
 import type { Profile } from '../model/signature.ts';
 import type { Trust } from '../pki/trust.ts';
 import type { App } from './context.ts';
-import { keyViews, testKey } from './keys.ts';
+import { keyViews } from './keys.ts';
+import type { Service } from './service.ts';
+import { testKey } from './sign.ts';
 import { readTrust, trustOf } from './trust.ts';
 
 /** One line of `sealtree check`. */
@@ -28,7 +30,8 @@ type Check = () => Promise<readonly Finding[]>;
  * `sealtree check`: tries what the daemon will need before a batch depends on it. Nothing is changed but trial files, which are removed,
  * and one trial timestamp for each TSA; `sign` makes one signature with each key that is ready, and counts it.
  */
-export async function check(app: App, options: { readonly sign: boolean; readonly signal: AbortSignal }): Promise<Finding[]> {
+export async function check(service: Service, options: { readonly sign: boolean; readonly signal: AbortSignal }): Promise<Finding[]> {
+  const { app } = service;
   const { config } = app;
   const findings: Finding[] = [{ status: 'ok', what: 'configuration', message: config.path }];
   const tried = async (what: string, checks: Check): Promise<void> => {
@@ -68,7 +71,7 @@ export async function check(app: App, options: { readonly sign: boolean; readonl
       },
     ];
   });
-  await tried('keys', async () => await checkKeys(app, options));
+  await tried('keys', async () => await checkKeys(service, options));
   for (const name of app.fx.tsas.keys())
     await tried(`tsa ${name}`, async () => (trust === undefined ? [] : await checkTsa(app, name, trust, options.signal)));
   return findings;
@@ -138,9 +141,9 @@ async function checkRoot(app: App, root: RootConfig): Promise<Finding[]> {
   return findings;
 }
 
-async function checkKeys(app: App, { sign, signal }: { readonly sign: boolean; readonly signal: AbortSignal }): Promise<Finding[]> {
+async function checkKeys(service: Service, { sign, signal }: { readonly sign: boolean; readonly signal: AbortSignal }): Promise<Finding[]> {
   const findings: Finding[] = [];
-  for (const key of await keyViews(app)) {
+  for (const key of await keyViews(service.app)) {
     const what = `key ${key.name}`;
     const days = key.certificate?.daysLeft;
     if (key.state !== 'ready') {
@@ -152,7 +155,7 @@ async function checkKeys(app: App, { sign, signal }: { readonly sign: boolean; r
       });
       continue;
     }
-    const trial = sign ? await testKey(app, { name: key.name }, { actor: 'check', signal }) : undefined;
+    const trial = sign ? await testKey(service, { name: key.name }, { actor: 'check', signal }) : undefined;
     const message = `${key.certificate?.subject ?? ''}, ${String(days)} days left${trial === undefined ? '' : `, signs in ${trial.ms} ms`}`;
     findings.push({
       status: days !== undefined && days < 30 ? 'warning' : 'ok',

@@ -17,6 +17,8 @@ export interface RunnerOptions {
   readonly copying: number;
   /** ms that a batch may wait before it fails, by root; undefined: for ever. */
   readonly maxWait: (root: string) => number | undefined;
+  /** Delivered: the parts of the signatures leave the database, unless the archive keeps them. */
+  readonly dropParts: boolean;
 }
 
 interface Drive {
@@ -170,6 +172,7 @@ export class Runner {
     await store.advance(drive.id, command.from, command.to, {
       ...(command.error === undefined ? {} : { error: command.error }),
       ...(finalStates.has(command.to) ? { finishedAt: clock.now() } : {}),
+      ...(command.to === 'delivered' && this.#options.dropParts ? { dropParts: true as const } : {}),
     });
     drive.state = command.to;
   }

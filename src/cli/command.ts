@@ -1,13 +1,9 @@
 import { Option, type Command } from 'commander';
-import { Session } from './session.ts';
+import { Session, type GlobalOptions } from './session.ts';
+
+export type { GlobalOptions } from './session.ts';
 
 export type SetExit = (status: number) => void;
-
-export interface GlobalOptions {
-  readonly config?: string;
-  readonly json?: boolean;
-  readonly quiet?: boolean;
-}
 
 /** Adds a subcommand's options that every command has, and its action with a session that is closed when it has ended. */
 export function action<Options extends GlobalOptions>(

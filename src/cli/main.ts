@@ -14,7 +14,7 @@ import { tsaCommand } from './commands/tsa.ts';
 import { verifyCommand } from './commands/verify.ts';
 import { Exit, exitOf } from './exit.ts';
 import { Terminal } from './terminal.ts';
-import { version } from './version.ts';
+import { packageVersion } from '../compose.ts';
 
 const commands = [
   initCommand,
@@ -36,7 +36,7 @@ async function main(argv: readonly string[]): Promise<number> {
   let exit: number = Exit.done;
   const program = new Command('sealtree')
     .description('Signs documents in bulk and keeps the proof for decades.')
-    .version(version)
+    .version(packageVersion)
     .exitOverride()
     .configureHelp({ sortSubcommands: false })
     .showSuggestionAfterError(true);
@@ -54,8 +54,9 @@ async function main(argv: readonly string[]): Promise<number> {
     const terminal = new Terminal({ json: argv.includes('--json'), quiet: argv.includes('--quiet') });
     terminal.result({ error });
     terminal.error(error);
-    if (error.code === 'SEAL-INTERNAL' && error.cause instanceof Error && process.env['SEALTREE_TRACE'] === '1')
-      process.stderr.write(`${error.cause.stack ?? ''}\n`);
+    if (error.code === 'SEAL-INTERNAL')
+      process.stderr.write(`${(error.cause instanceof Error ? error.cause.stack : error.stack) ?? ''}
+`);
     return exitOf(error);
   }
 }

@@ -3,8 +3,8 @@ import type { Progress } from '../ports/control.ts';
 import type { Terminal } from './terminal.ts';
 
 export interface ProgressBar {
-  update(progress: Progress): void;
-  end(): void;
+  readonly update: (progress: Progress) => void;
+  readonly end: () => void;
 }
 
 /** A bar for work that takes long; on a terminal only, and gone when the work has ended. */

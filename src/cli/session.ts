@@ -5,9 +5,14 @@ import { operations } from '../app/operations.ts';
 import { findConfig, loadConfig } from '../config/load.ts';
 import { SealError } from '../errors.ts';
 import type { Config } from '../model/config.ts';
-import type { GlobalOptions } from './command.ts';
 import { progressBar } from './progress.ts';
 import { Terminal } from './terminal.ts';
+
+export interface GlobalOptions {
+  readonly config?: string;
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+}
 
 /**
  * One command: its configuration, its terminal, and the way to the use cases. Commands act through the running daemon's socket; those that
@@ -68,11 +73,12 @@ export class Session {
     const bar = progressBar(this.terminal);
     try {
       const config = this.config();
-      if (operations[name].acts) {
+      const { mode } = operations[name];
+      if (mode !== 'read') {
         const answer = await callDaemon(config, { operation: name, args, actor: this.actor }, secret, bar.update, this.signal);
         if (answer.running) return answer.result as Operations[Name]['result'];
       }
-      this.#local ??= await openLocal(config, operations[name].acts ? 'act' : 'read');
+      this.#local ??= await openLocal(config, mode === 'act' ? 'act' : 'read');
       return (await this.#local.perform(name, args, {
         actor: this.actor,
         progress: bar.update,

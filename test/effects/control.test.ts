@@ -33,7 +33,7 @@ test('an operation gets its arguments, reports progress and answers', async (t) 
 });
 
 test('the handler’s copy of a PIN is zeroed when the operation has ended', async (t) => {
-  let kept = Buffer.alloc(0);
+  let kept: Buffer = Buffer.alloc(0);
   const directory = await served(t, (_, secret) => {
     kept = secret ?? kept;
     return Promise.resolve(null);

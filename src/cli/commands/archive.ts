@@ -33,17 +33,14 @@ export function archiveCommands(program: Command, setExit: SetExit): void {
       const { terminal } = session;
       const report = await session.call('archive.check', {});
       terminal.result(report);
-      for (const { tree, ok, problems } of report.trees)
-        terminal.print(
-          `${ok ? terminal.style('green', '✓') : terminal.style('red', '✗')} ${tree}${problems.map((problem) => `\n    ${problem}`).join('')}`,
-        );
-      for (const problem of report.problems) terminal.print(`${terminal.style('red', '✗')} ${problem}`);
+      for (const { severity, where, what } of report.findings)
+        terminal.print(`${severity === 'damage' ? terminal.style('red', '✗') : terminal.style('yellow', '!')} ${where}: ${what}`);
       terminal.print(
-        report.ok
-          ? `the archive is sound: ${report.trees.length} trees, ${report.leaves} leaves`
-          : terminal.style('red', 'the archive is damaged'),
+        report.sound
+          ? `${terminal.style('green', '✓')} the archive is sound: ${report.trees} trees, ${report.leaves} leaves, ${report.tokens} timestamps`
+          : terminal.style('red', 'the archive is damaged: stop the daemon and restore the last backup'),
       );
-      return report.ok ? Exit.done : Exit.invalid;
+      return report.sound ? Exit.done : Exit.invalid;
     },
   );
   action<ExportOptions>(

@@ -9,7 +9,7 @@ export function initCommand(program: Command, setExit: SetExit): void {
     program.command('init [dir]').description('a configuration that is ready to run, with an evaluation CA and TSA; overwrites nothing'),
     setExit,
     async (session, [dir = '.']) => {
-      const result = await initialize(dir, session.signal);
+      const result = await initialize(dir);
       const { terminal } = session;
       terminal.result(result);
       for (const path of result.created) terminal.print(`${terminal.style('green', 'created')} ${path}`);

@@ -3,7 +3,7 @@ import type { KeyView } from '../../app/keys.ts';
 import { SealError } from '../../errors.ts';
 import { action, type GlobalOptions, type SetExit } from '../command.ts';
 import { Exit } from '../exit.ts';
-import { readPin } from '../pin.ts';
+import { readPin } from '../../compose.ts';
 import type { Terminal } from '../terminal.ts';
 
 /** `key list|activate|deactivate|test` */
@@ -23,7 +23,7 @@ export function keyCommands(program: Command, setExit: SetExit): void {
       .option('--pin-file <file>', 'read the PIN from a private file, or - for standard input'),
     setExit,
     async (session, [name = ''], { pinFile }) => {
-      const pin = await readPin(`PIN of ${name}: `, pinFile);
+      const pin = readPin(`PIN of ${name}: `, pinFile);
       if (pin.length === 0) throw new SealError('SEAL-USAGE', 'no PIN was entered', { hint: 'nothing was tried; repeat the command' });
       const view = await session.call('key.activate', { name }, pin);
       session.terminal.result(view);

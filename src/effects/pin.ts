@@ -1,6 +1,7 @@
 import { readSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { ReadStream, WriteStream } from 'node:tty';
-import { readSecretFile } from '../compose.ts';
+import { readSecretNow } from './secrets.ts';
 
 const maxLength = 256;
 
@@ -8,8 +9,8 @@ const maxLength = 256;
  * Reads a PIN into a Buffer that never becomes a string: without echo from the terminal, or from a private file, or from standard input.
  * @returns the PIN; the caller zeroes it
  */
-export async function readPin(prompt: string, file: string | undefined): Promise<Buffer> {
-  if (file !== undefined && file !== '-') return await readSecretFile(file);
+export function readPin(prompt: string, file: string | undefined): Buffer {
+  if (file !== undefined && file !== '-') return readSecretNow({ file: resolve(file) });
   if (file === '-' || !process.stdin.isTTY) return readLine(0);
   if (process.stderr instanceof WriteStream) process.stderr.write(prompt);
   if (process.stdin instanceof ReadStream) process.stdin.setRawMode(true);

@@ -3,5 +3,5 @@ import { createRequire } from 'node:module';
 const read: unknown = createRequire(import.meta.url)('../../package.json');
 
 /** Of package.json. */
-export const version: string =
+export const packageVersion: string =
   typeof read === 'object' && read !== null && 'version' in read && typeof read.version === 'string' ? read.version : '0.0.0';

@@ -1,0 +1,135 @@
+import { z } from 'zod';
+import type { Progress } from '../ports/control.ts';
+import { checkArchive, type ArchiveCheck } from './archive-check.ts';
+import { closeArchive, type CloseResult } from './archive-close.ts';
+import { exportRecords, type ExportArgs, type ExportResult } from './archive-export.ts';
+import { findObject, type FoundObject } from './archive-objects.ts';
+import { showAudit, verifyAudit, type AuditVerification, type AuditView } from './audit.ts';
+import { approveBatch, cancelBatch, retryBatch, type BatchAnswer } from './batch-actions.ts';
+import { listBatches, showBatch, type BatchDetails, type BatchListArgs } from './batches.ts';
+import type { Call } from './context.ts';
+import { activateKey, deactivateKey, keyViews, type KeyView } from './keys.ts';
+import { periodReport, type PeriodReport } from './report.ts';
+import type { Service } from './service.ts';
+import { signFiles, testKey, type KeyTest, type SignArgs, type SignResult } from './sign.ts';
+import { status, type StatusReport } from './status.ts';
+import type { BatchView } from './views.ts';
+
+/** Everything that CLI and API may ask for by name: arguments and result are plain data, since they cross the control socket. */
+export interface Operations {
+  readonly status: { readonly args: object; readonly result: StatusReport };
+  readonly 'batch.list': { readonly args: BatchListArgs; readonly result: BatchView[] };
+  readonly 'batch.show': { readonly args: { readonly id: string; readonly limit?: number }; readonly result: BatchDetails };
+  readonly 'batch.retry': { readonly args: { readonly id: string; readonly again: boolean }; readonly result: BatchAnswer };
+  readonly 'batch.cancel': { readonly args: { readonly id: string }; readonly result: BatchAnswer };
+  readonly 'batch.approve': { readonly args: { readonly root: string; readonly path: string }; readonly result: BatchAnswer };
+  readonly 'archive.close': { readonly args: object; readonly result: CloseResult };
+  readonly 'archive.check': { readonly args: object; readonly result: ArchiveCheck };
+  readonly 'archive.export': { readonly args: ExportArgs; readonly result: ExportResult };
+  readonly 'archive.find': { readonly args: { readonly what: string }; readonly result: FoundObject[] };
+  readonly 'key.list': { readonly args: object; readonly result: KeyView[] };
+  readonly 'key.activate': { readonly args: { readonly name: string }; readonly result: KeyView };
+  readonly 'key.deactivate': { readonly args: { readonly name: string }; readonly result: KeyView };
+  readonly 'key.test': { readonly args: { readonly name: string }; readonly result: KeyTest };
+  readonly report: { readonly args: { readonly from?: string; readonly to?: string }; readonly result: PeriodReport };
+  readonly 'audit.show': { readonly args: { readonly after: number; readonly limit: number }; readonly result: AuditView[] };
+  readonly 'audit.verify': { readonly args: object; readonly result: AuditVerification };
+  readonly sign: { readonly args: SignArgs; readonly result: SignResult };
+}
+
+export type OperationName = keyof Operations;
+
+/**
+ * `act`: changes something, so it runs in the daemon, or here with the data directory's lock while no daemon runs. `live`: asks the daemon, which
+ * knows more, or reads the database. `read`: only reads, beside the daemon.
+ */
+export type OperationMode = 'act' | 'live' | 'read';
+
+interface Operation<Name extends OperationName> {
+  readonly mode: OperationMode;
+  /** The socket is private, but what comes over it is checked all the same. */
+  readonly args: z.ZodType<Operations[Name]['args']>;
+  run(service: Service, args: Operations[Name]['args'], call: Call): Promise<Operations[Name]['result']>;
+}
+
+const none = z.object({});
+const id = z.string().min(1).max(200);
+
+const optionalText = (): z.ZodOptional<z.ZodString> => z.string().optional();
+
+export const operations: { readonly [Name in OperationName]: Operation<Name> } = {
+  status: { mode: 'live', args: none, run: async ({ app, live }) => await status(app, await live()) },
+  'batch.list': {
+    mode: 'read',
+    args: exact(
+      z.object({ root: optionalText(), state: optionalText(), limit: z.int().min(1).max(100_000).optional(), before: optionalText() }),
+    ),
+    run: async ({ app }, args) => await listBatches(app.fx, args),
+  },
+  'batch.show': {
+    mode: 'read',
+    args: exact(z.object({ id, limit: z.int().min(1).optional() })),
+    run: async ({ app }, args) => await showBatch(app.fx, args),
+  },
+  'batch.retry': { mode: 'act', args: z.object({ id, again: z.boolean() }), run: retryBatch },
+  'batch.cancel': { mode: 'act', args: z.object({ id }), run: cancelBatch },
+  'batch.approve': { mode: 'act', args: z.object({ root: id, path: z.string() }), run: approveBatch },
+  'archive.close': { mode: 'act', args: none, run: closeArchive },
+  'archive.check': { mode: 'read', args: none, run: async ({ app }, _, call) => await checkArchive(app, call) },
+  'archive.export': {
+    mode: 'read',
+    args: exact(z.object({ what: z.array(z.string()), batch: optionalText(), day: optionalText(), out: z.string() })),
+    run: async ({ app, trust }, args, call) => await exportRecords(app.fx, await trust(), args, call),
+  },
+  'archive.find': { mode: 'read', args: z.object({ what: z.string() }), run: async ({ app }, args) => await findObject(app.fx, args) },
+  'key.list': { mode: 'live', args: none, run: async ({ app }) => await keyViews(app) },
+  'key.activate': { mode: 'act', args: z.object({ name: id }), run: async ({ app }, args, call) => await activateKey(app, args, call) },
+  'key.deactivate': { mode: 'act', args: z.object({ name: id }), run: async ({ app }, args, call) => await deactivateKey(app, args, call) },
+  'key.test': { mode: 'act', args: z.object({ name: id }), run: testKey },
+  report: {
+    mode: 'read',
+    args: exact(z.object({ from: optionalText(), to: optionalText() })),
+    run: async ({ app }, args) => await periodReport(app, args),
+  },
+  'audit.show': {
+    mode: 'read',
+    args: z.object({ after: z.int().min(0), limit: z.int().min(1).max(10_000) }),
+    run: async ({ app }, args) => await showAudit(app.fx, args),
+  },
+  'audit.verify': {
+    mode: 'read',
+    args: none,
+    run: async ({ app }, _, call) =>
+      await verifyAudit(app.fx, (done, total) => {
+        call.progress(progressOf('audit rows', done, total));
+      }),
+  },
+  sign: {
+    mode: 'act',
+    args: exact(z.object({ files: z.array(z.string()).min(1), profile: id, out: z.string(), keys: z.array(z.string()).optional() })),
+    run: signFiles,
+  },
+};
+
+function progressOf(what: string, done: number, total: number): Progress {
+  return { what, done, total };
+}
+
+/** Zod gives absent settings as undefined; the house's types leave them out. */
+function exact<T extends object>(schema: z.ZodType<T>): z.ZodType<{ [K in keyof T]: Exclude<T[K], undefined> }> {
+  return schema.transform(
+    (value) =>
+      Object.fromEntries(Object.entries(value).filter(([, field]) => field !== undefined)) as { [K in keyof T]: Exclude<T[K], undefined> },
+  );
+}
+
+/** Checks the arguments and runs the operation. @throws SealError SEAL-USAGE for an unknown name or malformed arguments */
+export async function perform(service: Service, name: OperationName, args: unknown, call: Call): Promise<unknown> {
+  const operation = operations[name] as Operation<OperationName>;
+  const checked = operation.args.parse(args);
+  return await operation.run(service, checked, call);
+}
+
+export function isOperation(name: string): name is OperationName {
+  return Object.hasOwn(operations, name);
+}

@@ -1,0 +1,94 @@
+import { Closing } from '../archive/closing.ts';
+import { Runner } from '../batch/runner.ts';
+import { buildStages } from '../batch/stages.ts';
+import type { HttpServer } from '../ports/http-server.ts';
+import type { Trust } from '../pki/trust.ts';
+import { poolRules, SigningPool } from '../signer/sign.ts';
+import { ReleaseVerifier } from '../verify/release.ts';
+import type { App } from './context.ts';
+import type { LiveStatus } from './status.ts';
+import { readTrust, trustOf, type TrustFiles } from './trust.ts';
+import { serveEvaluationAuthority, type ServedAuthority } from './tsa.ts';
+
+/** Batches of one root under way at the same time, waiting ones included. */
+const perRoot = 32;
+/** Batches that read and write many bytes at the same time. */
+const copying = 4;
+
+/** Everything the use cases work with: the effects, and the machinery that lives as long as the process. */
+export interface Service {
+  readonly app: App;
+  readonly pool: SigningPool;
+  readonly release: ReleaseVerifier;
+  readonly runner: Runner;
+  readonly closing: Closing;
+  readonly trust: () => Promise<Trust>;
+  /** What the daemon knows beyond the database; the daemon replaces it. */
+  live: () => Promise<LiveStatus>;
+  close(): Promise<void>;
+}
+
+/**
+ * Puts the machinery together. `act` opens the keys and serves the evaluation authority, `read` does neither. Nothing runs by itself until
+ * app/run.ts, or a use case, makes it.
+ */
+export async function openService(app: App, mode: 'act' | 'read', { httpServer }: { readonly httpServer: HttpServer }): Promise<Service> {
+  const { fx, config } = app;
+  const files = await readTrust(fx, config.trust);
+  const authority = mode === 'act' ? await openAuthority(app, httpServer) : undefined;
+  if (mode === 'act')
+    await Promise.all(
+      fx.keys.map(async (key) => {
+        await key.open();
+      }),
+    );
+  const pool = new SigningPool(fx, poolRules(config));
+  const release = releaseVerifier(app, files);
+  const runner = new Runner(fx, buildStages({ fx, config, pool, release, readSecret: app.readSecret }), {
+    perRoot,
+    copying,
+    maxWait: (root) => config.roots[root]?.maxWait,
+    dropParts: config.archive.keep === 'none',
+  });
+  pool.onChange(() => {
+    runner.poke();
+  });
+  return {
+    app,
+    pool,
+    release,
+    runner,
+    closing: new Closing(fx, {
+      archive: config.archive,
+      tsas: config.archive.tsas.flatMap((name) => config.tsas[name] ?? []),
+      trust: trustOf(files, config.trust),
+    }),
+    trust: async () => trustOf(await readTrust(fx, config.trust), config.trust),
+    live: () =>
+      Promise.resolve({
+        roots: Object.values(config.roots).map(({ name, path }) => ({
+          name,
+          path,
+          running: 0,
+          waiting: 0,
+          settling: [],
+          nearMisses: [],
+          warnings: [],
+        })),
+      }),
+    close: async () => {
+      await runner.stop();
+      pool.close();
+      await authority?.close();
+    },
+  };
+}
+
+function releaseVerifier({ fx, config }: App, files: TrustFiles): ReleaseVerifier {
+  const { trust, archive } = config;
+  return new ReleaseVerifier(fx, { ...files, revocationMode: trust.revocation, maxAge: trust.maxAge, archiveDigest: archive.digest });
+}
+
+async function openAuthority({ fx, config }: App, httpServer: HttpServer): Promise<ServedAuthority | undefined> {
+  return config.evaluation === undefined ? undefined : await serveEvaluationAuthority({ ...fx, httpServer }, config.evaluation);
+}

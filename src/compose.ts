@@ -1,0 +1,297 @@
+import { resolve } from 'node:path';
+import { check, type Finding } from './app/check.ts';
+import type { App, Call } from './app/context.ts';
+import { initialize as initializeDirectory, type InitResult } from './app/init.ts';
+import { isOperation, perform, type OperationName } from './app/operations.ts';
+import { runService, type RunOutcome } from './app/run.ts';
+import { openService, type Service } from './app/service.ts';
+import { readTrust, trustOf } from './app/trust.ts';
+import { serveEvaluationAuthority as serveAuthority } from './app/tsa.ts';
+import { verifyFiles, type VerifyArgs, type VerifyResult } from './app/verify.ts';
+import { loadConfig } from './config/load.ts';
+import { systemClock } from './effects/clock.ts';
+import { callControl, serveControl } from './effects/control.ts';
+import { hasFile, openDataDirectory } from './effects/data-directory.ts';
+import { documentWorkers } from './effects/documents.ts';
+import { nodeFiles } from './effects/files.ts';
+import { httpServer } from './effects/http-server.ts';
+import { httpClient } from './effects/http.ts';
+import { createLog, type SystemLog } from './effects/log.ts';
+import { systemRandom } from './effects/random.ts';
+import { revocationSource } from './effects/revocation.ts';
+import { readSecret } from './effects/secrets.ts';
+import { systemdNotifier } from './effects/systemd.ts';
+import { treeWorker } from './effects/trees.ts';
+import { watchThreads } from './effects/watching.ts';
+import { SealError } from './errors.ts';
+import type { Config } from './model/config.ts';
+import type { ControlRequest, Progress } from './ports/control.ts';
+import type { Effects } from './ports/effects.ts';
+import { keySources } from './signer/keys/index.ts';
+import { timestampAuthorities } from './signer/tsa/index.ts';
+import { acquireLock } from './store/lock.ts';
+import { openStore } from './store/sqlite.ts';
+import { packageVersion } from './effects/version.ts';
+
+export { packageVersion };
+
+/** What was built, and how it is taken down again, last built first. */
+interface Built {
+  readonly app: App;
+  readonly log: SystemLog;
+  close(): Promise<void>;
+}
+
+type Mode = 'act' | 'read';
+
+const databaseName = 'sealtree.db';
+
+/**
+ * The effects of a configuration. `act` holds the lock of the data directory: one process works on it, the others ask that one. `read` changes
+ * nothing and works beside it.
+ * @throws SealError SEAL-DAEMON-RUNNING, SEAL-STORE-*, SEAL-CONFIG-*
+ */
+async function build(config: Config, mode: Mode, logTo: 'configured' | 'warnings'): Promise<Built> {
+  const undo: (() => unknown)[] = [];
+  const close = async (): Promise<void> => {
+    for (const step of undo.splice(0).reverse()) await step();
+  };
+  try {
+    openDataDirectory(config.dataDir);
+    if (mode === 'act') {
+      const lock = acquireLock(`${config.dataDir}/daemon.lock`);
+      undo.push(() => {
+        lock.release();
+      });
+    }
+    const clock = systemClock;
+    const log = createLog({ clock }, logTo === 'configured' ? config.log : { level: 'error', modules: {} });
+    const store = await openStore({ clock }, { file: `${config.dataDir}/${databaseName}`, readOnly: mode === 'read' });
+    undo.push(async () => {
+      await store.close();
+    });
+    const files = nodeFiles();
+    undo.push(async () => {
+      await files.close();
+    });
+    const documents = documentWorkers({ clock, log });
+    undo.push(async () => {
+      await documents.close();
+    });
+    const trees = treeWorker();
+    undo.push(async () => {
+      await trees.close();
+    });
+    const watching = watchThreads();
+    undo.push(async () => {
+      await watching.close();
+    });
+    const http = httpClient();
+    const random = systemRandom;
+    const revocation = revocationSource({ clock, files, http, log }, withEvaluation(config), `${config.dataDir}/revocation`);
+    const keys = keySources(mode === 'act' ? Object.values(config.keys) : [], {
+      clock,
+      files,
+      log,
+      store,
+      readSecret,
+      runDir: `${config.dataDir}/run`,
+    });
+    undo.push(async () => {
+      await Promise.all(
+        keys.map(async (key) => {
+          await key.close();
+        }),
+      );
+    });
+    const trust = trustOf(await readTrust({ files }, config.trust), config.trust);
+    const tsas = timestampAuthorities({ clock, http, log, random, readSecret, revocation }, Object.values(config.tsas), trust);
+    const fx: Effects = { clock, documents, files, http, keys, log, random, revocation, store, trees, tsas, watching };
+    return { app: { fx, config, readSecret, version: packageVersion }, log, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** Certificates of the evaluation authority point to loopback: its own address may be fetched. */
+function withEvaluation({ trust, evaluation }: Config): Config['trust'] {
+  return evaluation === undefined ? trust : { ...trust, allowHosts: [...trust.allowHosts, `${evaluation.host}:${evaluation.port}`] };
+}
+
+/** A service in this process, for one command. */
+export interface LocalService {
+  perform(name: OperationName, args: unknown, call: Call): Promise<unknown>;
+  close(): Promise<void>;
+}
+
+/** Opens the data directory for one command while no daemon runs (`act`), or beside it (`read`). */
+export async function openLocal(config: Config, mode: Mode): Promise<LocalService> {
+  if (mode === 'read') await ensureDatabase(config);
+  const built = await build(config, mode, 'warnings');
+  let service: Service | undefined;
+  try {
+    service = await openService(built.app, mode, { httpServer: httpServer() });
+  } catch (error) {
+    await built.close();
+    throw error;
+  }
+  const opened = service;
+  return {
+    perform: async (name, args, call) => await perform(opened, name, args, call),
+    close: async () => {
+      await opened.close();
+      await built.close();
+    },
+  };
+}
+
+/** Before the first run there is nothing to read from: an empty database is made. */
+async function ensureDatabase(config: Config): Promise<void> {
+  if (hasFile(`${config.dataDir}/${databaseName}`)) return;
+  openDataDirectory(config.dataDir);
+  const store = await openStore({ clock: systemClock }, { file: `${config.dataDir}/${databaseName}` });
+  await store.close();
+}
+
+/** Asks the running daemon; `running: false` when there is none. */
+export async function callDaemon(
+  config: Config,
+  request: ControlRequest,
+  secret: Buffer | undefined,
+  onProgress: (progress: Progress) => void,
+  signal: AbortSignal,
+): Promise<{ readonly running: true; readonly result: unknown } | { readonly running: false }> {
+  try {
+    return { running: true, result: await callControl(config.dataDir, request, secret, onProgress, signal) };
+  } catch (error) {
+    if (error instanceof SealError && error.code === 'SEAL-DAEMON-ABSENT' && error.message === 'no daemon runs on this data directory')
+      return { running: false };
+    throw error;
+  }
+}
+
+/** The daemon: until a signal, or until approved batches are processed (`once`). */
+export async function runDaemon(
+  config: Config,
+  path: string,
+  options: { readonly once: boolean; readonly signal: AbortSignal },
+): Promise<RunOutcome> {
+  const built = await build(config, 'act', 'configured');
+  try {
+    const service = await openService(built.app, 'act', { httpServer: httpServer() });
+    try {
+      return await runService(service, {
+        ...options,
+        pid: process.pid,
+        notifier: systemdNotifier(),
+        httpServer: httpServer(),
+        serveControl: async (handler) => await serveControl(config.dataDir, handler),
+        reload: () => loadConfig(path),
+        setLogLevels: (levels) => {
+          built.log.setLevels(levels);
+          built.log.reopen();
+        },
+        onHangup: (call) => {
+          process.on('SIGHUP', call);
+          return () => process.off('SIGHUP', call);
+        },
+        isOperation,
+      });
+    } finally {
+      await service.close();
+    }
+  } finally {
+    await built.close();
+  }
+}
+
+/** `init` */
+export async function initialize(directory: string): Promise<InitResult> {
+  const files = nodeFiles();
+  const clock = systemClock;
+  try {
+    const log = createLog({ clock }, { level: 'error', modules: {} });
+    return await initializeDirectory(
+      { clock, files, log, random: systemRandom, httpServer: httpServer() },
+      {
+        directory: resolve(directory),
+        shownAs: directory,
+        program: 'sealtree',
+        timezone: Intl.DateTimeFormat().resolvedOptions().timeZone,
+      },
+    );
+  } finally {
+    await files.close();
+  }
+}
+
+/** `tsa`: the evaluation authority alone, until the signal. */
+export async function serveEvaluationAuthority(
+  config: Config,
+  signal: AbortSignal,
+  onReady: (addresses: Readonly<Record<string, string>>) => void,
+): Promise<void> {
+  if (config.evaluation === undefined)
+    throw new SealError('SEAL-CONFIG-MISSING', 'the configuration has no section “evaluation”', {
+      where: config.path,
+      hint: 'create one with “sealtree init”',
+    });
+  const files = nodeFiles();
+  const clock = systemClock;
+  const log = createLog({ clock }, config.log);
+  try {
+    const served = await serveAuthority({ clock, files, log, random: systemRandom, httpServer: httpServer() }, config.evaluation);
+    onReady(served.addresses);
+    await new Promise<void>((end) => {
+      if (signal.aborted) end();
+      else
+        signal.addEventListener('abort', () => {
+          end();
+        });
+    });
+    await served.close();
+  } finally {
+    await files.close();
+  }
+}
+
+/** `check`: beside a running daemon it only reads and says so. */
+export async function checkInstallation(
+  config: Config,
+  options: { readonly sign: boolean; readonly signal: AbortSignal },
+): Promise<Finding[]> {
+  const built = await build(config, 'act', 'warnings');
+  try {
+    const service = await openService(built.app, 'act', { httpServer: httpServer() });
+    try {
+      return await check(service, options);
+    } finally {
+      await service.close();
+    }
+  } finally {
+    await built.close();
+  }
+}
+
+/** `verify`: needs no data directory and no daemon. */
+export async function verifyLocally(
+  config: Config | undefined,
+  args: VerifyArgs,
+  call: Pick<Call, 'progress' | 'signal'>,
+): Promise<VerifyResult> {
+  const clock = systemClock;
+  const log = createLog({ clock }, { level: 'error', modules: {} });
+  const files = nodeFiles();
+  const documents = documentWorkers({ clock, log });
+  try {
+    const trust = config === undefined ? { crls: [], fetch: false, allowHosts: [] } : withEvaluation(config);
+    const revocation = revocationSource({ clock, files, http: httpClient(), log }, trust);
+    return await verifyFiles({ clock, documents, files, revocation }, config, args, call);
+  } finally {
+    await documents.close();
+    await files.close();
+  }
+}
+
+export { readPin } from './effects/pin.ts';
