@@ -96,9 +96,14 @@ function table(placed: readonly Placed[]): string {
     }
     rest--;
     if (offset > 9_999_999_999) throw beyondLimit('a cross-reference table cannot express offsets beyond 10 digits');
-    text += `${String(offset).padStart(10, '0')} ${String(generation).padStart(5, '0')} n \n`;
+    text += `${digits(offset, '0000000000')} ${digits(generation, '00000')} n \n`;
   });
   return text;
+}
+
+function digits(number: number, zeros: string): string {
+  const text = String(number);
+  return zeros.slice(text.length) + text;
 }
 
 function crossReferenceStream(number: number, placed: readonly Placed[], trailer: string): string {

@@ -39,8 +39,8 @@ export class PdfDocument {
   readonly #input: Input;
   readonly #password: Buffer;
   readonly #objects = new Map<number, IndirectObject>();
-  readonly #containers = new Map<number, ObjectStream>();
-  readonly #reading = new Set<number>();
+  /** Object streams by number; undefined while one is being opened. */
+  #containers: Map<number, ObjectStream | undefined> | undefined;
   #unpacked = 0;
   #security: Security | undefined;
   #catalog: DictionaryObject | undefined;
@@ -166,14 +166,15 @@ export class PdfDocument {
 
   #unpack(number: number, generation: number, container: number, index: number): IndirectObject {
     if (generation !== 0) throw damaged(`object ${number} is in an object stream and is referred to with generation ${generation}`);
-    const stream = this.#containers.get(container) ?? this.#openContainer(container);
+    const stream = this.#containers?.get(container) ?? this.#openContainer(container);
     return this.#keep({ number, generation, value: stream.read(number, index), base: undefined });
   }
 
   #openContainer(number: number): ObjectStream {
     const location = this.xref.locate(number);
-    if (location?.kind !== 'plain' || this.#reading.has(number)) throw damaged(`object stream ${number} does not exist`);
-    this.#reading.add(number);
+    this.#containers ??= new Map();
+    if (location?.kind !== 'plain' || this.#containers.has(number)) throw damaged(`object stream ${number} does not exist`);
+    this.#containers.set(number, undefined);
     const object = this.object(new Reference(number, location.generation));
     if (!(object?.value instanceof Stream) || object.value.dictionary.name('Type') !== 'ObjStm')
       throw damaged(`object ${number} is no object stream`);

@@ -79,9 +79,11 @@ export class Revision {
   /** All objects of the revision, by number: those that were changed, then the new ones. */
   objects(): WrittenObject[] {
     const objects: WrittenObject[] = [];
-    for (const { object, edits } of this.#changed.values())
-      objects.push({ number: object.number, generation: object.generation, body: rewritten(this.document, object, edits) });
-    if (objects.length > 1) objects.sort(byNumber);
+    for (const { object, edits } of this.#changed.values()) {
+      const written = { number: object.number, generation: object.generation, body: rewritten(this.document, object, edits) };
+      const after = objects.findIndex(({ number }) => number > written.number);
+      objects.splice(after < 0 ? objects.length : after, 0, written);
+    }
     objects.push(...this.#added);
     return objects;
   }
@@ -91,10 +93,6 @@ export class Revision {
     if (known) known.edits.push(edit);
     else this.#changed.set(object.number, { object, edits: [edit] });
   }
-}
-
-function byNumber(one: WrittenObject, other: WrittenObject): number {
-  return one.number - other.number;
 }
 
 function rewritten(document: PdfDocument, object: IndirectObject, edits: readonly Edit[]): string {
