@@ -1,7 +1,7 @@
 import { directoryName, displayName, isUtf8, joinPath } from '../formats/names.ts';
 import type { ErrorReport } from '../errors.ts';
 import type { Batch, BatchDocument, DocumentSignature } from '../model/batch.ts';
-import type { CertificateSummary, Indication } from '../model/verification.ts';
+import type { CertificateSummary, ChainReport, Indication } from '../model/verification.ts';
 
 export interface ReportTimes {
   /** UTC ms. */
@@ -120,11 +120,7 @@ function signed({ format, level, key, signingTime, report }: DocumentSignature):
       checked: [
         'signature value and signed bytes',
         ...chains.map((chain) => `path of ${chain.certificates.length} certificates to a trust anchor, dates and key usage`),
-        ...chains.flatMap((chain) =>
-          chain.revocation.map(
-            ({ certificate, status, source }) => `${certificate}: ${status}${source === undefined ? '' : ` (${source.toUpperCase()})`}`,
-          ),
-        ),
+        ...chains.flatMap(revocationLines),
         ...report.signatures.flatMap(({ timestamps }) =>
           timestamps.map(({ genTime, indication }) => `timestamp ${genTime}: ${indication}`),
         ),
@@ -132,6 +128,14 @@ function signed({ format, level, key, signingTime, report }: DocumentSignature):
       warnings: report.signatures.flatMap(({ warnings, chain }) => [...warnings, ...chain.warnings]),
     },
   };
+}
+
+/** Each certificate by its name: a digest says nothing to a reader. */
+function revocationLines({ certificates, revocation }: ChainReport): string[] {
+  return revocation.map(({ certificate, status, source }) => {
+    const subject = certificates.find(({ sha256 }) => sha256 === certificate)?.subject ?? certificate;
+    return `${subject}: ${status}${source === undefined ? '' : ` (${source.toUpperCase()})`}`;
+  });
 }
 
 function iso(time: number): string {

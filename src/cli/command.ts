@@ -6,7 +6,7 @@ export type { GlobalOptions } from './session.ts';
 export type SetExit = (status: number) => void;
 
 /** Adds a subcommand's options that every command has, and its action with a session that is closed when it has ended. */
-export function action<Options extends GlobalOptions>(
+export function action<Options extends GlobalOptions = GlobalOptions>(
   command: Command,
   setExit: SetExit,
   run: (session: Session, args: readonly string[], options: Options) => Promise<number>,
@@ -16,7 +16,7 @@ export function action<Options extends GlobalOptions>(
     .addOption(new Option('--json', 'result as JSON on stdout, messages on stderr'))
     .addOption(new Option('-q, --quiet', 'no messages beside the result'))
     .action(async () => {
-      const options = command.opts<Options>();
+      const options: Options = command.opts();
       const session = new Session(options);
       try {
         setExit(await run(session, command.args, options));
