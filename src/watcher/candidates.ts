@@ -78,9 +78,9 @@ export class Candidates {
     return this.#queue.size;
   }
 
-  /** Nothing is ready and nothing will be unless somebody does something: what `run --once` waits for. */
+  /** Nothing more will be ready unless somebody does something: what `run --once` waits for. What is `ready` already does not count. */
   get idle(): boolean {
-    return this.#queue.size === 0 && [...this.#watches.values()].every((watch) => !watch.settling);
+    return [...this.#watches.values()].every((watch) => !watch.settling);
   }
 
   states(): RootState[] {
