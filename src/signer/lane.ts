@@ -21,6 +21,8 @@ export interface Lane {
    * @throws SealError SEAL-KEY-*, SEAL-SIGN-BAD; the signal's reason when it had not begun
    */
   sign(data: Buffer, signal: AbortSignal): Promise<Buffer>;
+  /** Whether it was released. */
+  readonly ended: boolean;
   /** Ends it; signatures that were not made are given back to the activation. May be called twice. */
   release(): void;
 }

@@ -115,12 +115,6 @@ export class SigningPool {
     }
   }
 
-  /** How many documents of a request can usefully be under way: what its keys hold, now. */
-  capacity(request: Pick<LaneRequest, 'root' | 'keys' | 'algorithm'>): number {
-    const usable = this.#usable(allowedKeys(this.#rules, request.root, request.keys), request.algorithm);
-    return usable.reduce((sum, { load }) => sum + load.room + load.busy, 0);
-  }
-
   view(): PoolView[] {
     return [...this.#keys.values()].map((key) => ({
       key: key.name,

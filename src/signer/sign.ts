@@ -35,8 +35,8 @@ export interface SigningJob {
 /** How it ended, with what was done in this call. `wait` and `refused` as for every step of a batch. */
 export type SigningResult = StepResult & { readonly signed: number; readonly failed: number };
 
-/** Chunks that are behind the key (timestamp, finish, record, verify) and hold documents in memory. */
-const mostBehind = 4;
+/** Documents that are behind the key (timestamp, finish, record, verify): so many signatures wait in memory at most before the next are made. */
+const mostBehind = 256;
 
 /**
  * Signs every document of an admitted batch that has no signature, on all keys the batch may use, several chunks at a time. Each chunk is recorded
@@ -58,11 +58,11 @@ class SigningRun {
   readonly #job: SigningJob;
   readonly #onChunk: (documents: readonly SignedDocument[]) => Promise<void>;
   readonly #queue: DocumentQueue;
-  readonly #chunks = new Set<Promise<void>>();
+  /** Chunks under way, each with its lane. */
+  readonly #chunks = new Map<Promise<void>, Lane>();
   readonly #chunkJob: ChunkJob;
   /** Aborted from outside, or because a chunk failed for good. */
   readonly #stop = new AbortController();
-  #behind = 0;
   #signed = 0;
   #failed = 0;
   #error: unknown;
@@ -94,7 +94,7 @@ class SigningRun {
 
   async result(): Promise<SigningResult> {
     const blocked = await this.#feed().catch((thrown: unknown) => asSealError(thrown));
-    await Promise.all(this.#chunks);
+    await Promise.all(this.#chunks.keys());
     if (this.#error !== undefined) throw asSealError(this.#error);
     this.#job.signal.throwIfAborted();
     const counts = { signed: this.#signed, failed: this.#failed };
@@ -114,7 +114,7 @@ class SigningRun {
       const wanted = await this.#queue.available();
       if (wanted === 0) {
         if (this.#chunks.size === 0) return undefined;
-        await Promise.race(this.#chunks);
+        await Promise.race(this.#chunks.keys());
         continue;
       }
       const lane = await this.#acquire(wanted);
@@ -125,8 +125,12 @@ class SigningRun {
 
   /** Waits while enough is behind the keys, and while signatures that are made wait for an authority: no further one is spent then. */
   async #room(): Promise<void> {
-    while (!this.#chunkJob.signal.aborted && this.#chunks.size > 0 && (this.#behind >= mostBehind || this.#stampsWait))
-      await Promise.race(this.#chunks);
+    while (!this.#chunkJob.signal.aborted && this.#chunks.size > 0 && (this.#stampsWait || this.#behind() >= mostBehind))
+      await Promise.race(this.#chunks.keys());
+  }
+
+  #behind(): number {
+    return [...this.#chunks.values()].reduce((sum, lane) => sum + (lane.ended ? lane.count : 0), 0);
   }
 
   async #acquire(wanted: number): Promise<Lane | SealError> {
@@ -146,7 +150,7 @@ class SigningRun {
       this.#stop.abort(thrown);
     });
     const running = chunk.finally(() => this.#chunks.delete(running));
-    this.#chunks.add(running);
+    this.#chunks.set(running, lane);
   }
 
   async #work(lane: Lane, documents: readonly BatchDocument[]): Promise<void> {
