@@ -1,7 +1,7 @@
 import { anchorSealed, anchorTree, sealOpenTree, type ClosingEffects, type ClosingSettings } from './close.ts';
 import { freezeToken } from './freeze.ts';
 import { closingOf, dayAt, whatIsDue } from './schedule.ts';
-import { asSealError, SealError, type ErrorReport } from '../errors.ts';
+import { asSealError, type ErrorReport, type SealError } from '../errors.ts';
 import type { Tree, TreeToken } from '../model/archive.ts';
 
 /** A tree that waits for its timestamp. */
