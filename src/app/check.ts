@@ -147,11 +147,13 @@ async function checkKeys(service: Service, { sign, signal }: { readonly sign: bo
     const what = `key ${key.name}`;
     const days = key.certificate?.daysLeft;
     if (key.state !== 'ready') {
+      const hint = key.state === 'pin-needed' ? `sealtree key activate ${key.name}` : key.error?.hint;
       findings.push({
         status: key.state === 'pin-needed' ? 'warning' : 'error',
         what,
         message: `${key.state}${key.reason === undefined ? '' : `: ${key.reason}`}`,
-        ...(key.state === 'pin-needed' ? { hint: `sealtree key activate ${key.name}` } : {}),
+        ...(hint === undefined ? {} : { hint }),
+        ...(key.error === undefined ? {} : { exit: codes[key.error.code].exit }),
       });
       continue;
     }

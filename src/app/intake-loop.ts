@@ -1,6 +1,7 @@
 import { asSealError, type SealError } from '../errors.ts';
 import type { Candidate } from '../watcher/intake.ts';
 import { Candidates, claim, lackOfRoom } from '../watcher/intake.ts';
+import { rootStatus } from './root-status.ts';
 import type { Service } from './service.ts';
 import type { RootStatus } from './status.ts';
 
@@ -59,17 +60,11 @@ export class IntakeLoop {
   status(): RootStatus[] {
     const { runner, app } = this.#service;
     return this.#candidates.states().map((state) => {
-      const { running, waiting } = runner.counts(state.root);
       const paused = state.problem?.message ?? this.#full.get(state.root)?.message;
       return {
-        name: state.root,
-        path: app.config.roots[state.root]?.path ?? '',
-        running,
-        waiting,
+        ...rootStatus(app.config, state),
+        ...runner.counts(state.root),
         ...(paused === undefined ? {} : { paused }),
-        settling: state.waiting.map(({ path, reason }) => `${path}: ${reason}`),
-        nearMisses: state.nearMisses.map(({ path, message }) => (path === '' ? message : `${path}: ${message}`)),
-        warnings: [...state.warnings, ...(state.fallback === undefined ? [] : [`polled: ${state.fallback}`])],
       };
     });
   }

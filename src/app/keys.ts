@@ -5,7 +5,9 @@ import type { App, Call } from './context.ts';
 import { isoTime } from './views.ts';
 
 /** A key as `key list` shows it. */
-export interface KeyView extends Pick<KeyStatus, 'name' | 'source' | 'state' | 'reason' | 'pinTriesLeft' | 'reader' | 'token'> {
+export interface KeyView extends Pick<KeyStatus, 'name' | 'source' | 'reason' | 'error' | 'pinTriesLeft' | 'reader' | 'token'> {
+  /** `closed`: no daemon runs, so nobody has looked. */
+  readonly state: KeyStatus['state'] | 'closed';
   readonly certificate?: {
     readonly subject: string;
     readonly issuer: string;
@@ -23,18 +25,26 @@ export interface KeyView extends Pick<KeyStatus, 'name' | 'source' | 'state' | '
 
 const day = 86_400_000;
 
-/** `key list`: every configured key, its state and why. */
-export async function keyViews({ fx }: Pick<App, 'fx'>): Promise<KeyView[]> {
-  return await Promise.all(fx.keys.map(async (source) => await keyView({ fx }, source)));
+/** `key list`: every configured key, its state and why. Looking opens no key and tries no PIN: without a daemon they are `closed`. */
+export async function keyViews({ fx, config }: Pick<App, 'fx' | 'config'>): Promise<KeyView[]> {
+  return await Promise.all(
+    Object.values(config.keys).map(async ({ name, source }) => {
+      const opened = fx.keys.find((key) => key.name === name);
+      if (opened !== undefined) return await keyView({ fx }, opened);
+      return {
+        name,
+        source,
+        state: 'closed',
+        reason: 'no daemon runs; “sealtree check” tries it',
+        ...(await counts({ fx }, name)),
+      } as const;
+    }),
+  );
 }
 
 async function keyView({ fx }: Pick<App, 'fx'>, source: KeySource): Promise<KeyView> {
   const { certificate, activation, ...status } = source.status();
   const now = fx.clock.now();
-  const [today, ever] = await Promise.all([
-    fx.store.signatureCounts(source.name, now - (now % day)),
-    fx.store.signatureCounts(source.name, 0),
-  ]);
   return {
     ...status,
     ...(certificate === undefined ? {} : { certificate: describe(certificate, now) }),
@@ -44,6 +54,14 @@ async function keyView({ fx }: Pick<App, 'fx'>, source: KeySource): Promise<KeyV
           activation: { since: isoTime(activation.since), ...(activation.until === undefined ? {} : { until: isoTime(activation.until) }) },
         }),
     ...(activation?.signaturesLeft === undefined ? {} : { signaturesLeft: activation.signaturesLeft }),
+    ...(await counts({ fx }, source.name)),
+  };
+}
+
+async function counts({ fx }: Pick<App, 'fx'>, name: string): Promise<Pick<KeyView, 'signaturesToday' | 'signatures' | 'inDoubt'>> {
+  const now = fx.clock.now();
+  const [today, ever] = await Promise.all([fx.store.signatureCounts(name, now - (now % day)), fx.store.signatureCounts(name, 0)]);
+  return {
     signaturesToday: today.signed + today.doubt + today.open,
     signatures: ever.signed + ever.doubt + ever.open,
     inDoubt: ever.doubt,

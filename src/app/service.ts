@@ -6,6 +6,7 @@ import type { Trust } from '../pki/trust.ts';
 import { poolRules, SigningPool } from '../signer/sign.ts';
 import { ReleaseVerifier } from '../verify/release.ts';
 import type { App } from './context.ts';
+import { lookOnce } from './root-status.ts';
 import type { LiveStatus } from './status.ts';
 import { readTrust, trustOf, type TrustFiles } from './trust.ts';
 import { serveEvaluationAuthority, type ServedAuthority } from './tsa.ts';
@@ -64,18 +65,7 @@ export async function openService(app: App, mode: 'act' | 'read', { httpServer }
       trust: trustOf(files, config.trust),
     }),
     trust: async () => trustOf(await readTrust(fx, config.trust), config.trust),
-    live: () =>
-      Promise.resolve({
-        roots: Object.values(config.roots).map(({ name, path }) => ({
-          name,
-          path,
-          running: 0,
-          waiting: 0,
-          settling: [],
-          nearMisses: [],
-          warnings: [],
-        })),
-      }),
+    live: async () => ({ roots: await lookOnce(app) }),
     close: async () => {
       await runner.stop();
       pool.close();

@@ -86,7 +86,7 @@ export async function status(app: App, live: LiveStatus): Promise<StatusReport> 
     archive,
     disks,
     attention: [
-      ...keys.filter((key) => key.state !== 'ready').map((key) => `key ${key.name}: ${key.reason ?? key.state}`),
+      ...keys.filter((key) => key.state !== 'ready' && key.state !== 'closed').map((key) => `key ${key.name}: ${key.reason ?? key.state}`),
       ...keys
         .filter((key) => key.certificate !== undefined && key.certificate.daysLeft < 30)
         .map((key) => `key ${key.name}: its certificate ends in ${String(key.certificate?.daysLeft)} days`),

@@ -15,7 +15,7 @@ import type { Call } from './context.ts';
 import { readTrust } from './trust.ts';
 
 export interface VerifyArgs {
-  /** Absolute paths. */
+  /** Reports name them as they are given here. */
   readonly files: readonly string[];
   readonly documents: readonly string[];
   readonly evidence: readonly string[];
@@ -55,14 +55,16 @@ export async function verifyFiles(
 ): Promise<VerifyResult> {
   const options = await optionsOf(fx, config, args);
   const jobs = args.files.length === 0 ? [digestJob(args)] : await Promise.all(args.files.map(async (file) => await jobOf(fx, file, args)));
+  const named = args.files.length === 0 ? args.evidence : args.files;
   const reports: FileReport[] = [];
   for (let at = 0; at < jobs.length; at += chunk) {
     call.signal.throwIfAborted();
     const part = jobs.slice(at, at + chunk);
     const outcomes = await verifyTwice(fx, part, options, config, call.signal);
-    outcomes.forEach((outcome, index) =>
-      reports.push(outcome.ok ? outcome.value.report : unreadable(part[index]?.name ?? '', outcome.error, options.at)),
-    );
+    outcomes.forEach((outcome, index) => {
+      const file = displayName(named[at + index] ?? '');
+      reports.push(outcome.ok ? { ...outcome.value.report, file } : unreadable(file, outcome.error, options.at));
+    });
     call.progress({ what: 'verifying', done: reports.length, total: jobs.length });
   }
   const rendered = { text: textReport, html: htmlReport, json: jsonReport }[args.report](reports);

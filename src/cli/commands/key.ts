@@ -49,12 +49,13 @@ function printKey(terminal: Terminal, key: KeyView): void {
   const mark =
     key.state === 'ready'
       ? terminal.style('green', '✓')
-      : key.state === 'pin-needed'
+      : key.state === 'pin-needed' || key.state === 'closed'
         ? terminal.style('yellow', '!')
         : terminal.style('red', '✗');
   const certificate = key.certificate === undefined ? '' : `  ${key.certificate.subject}, ${key.certificate.daysLeft} days left`;
   terminal.print(`${mark} ${key.name}  ${key.source}  ${key.state}${certificate}`);
-  if (key.reason !== undefined) terminal.print(`    ${key.reason}`);
+  if (key.reason !== undefined) terminal.print(`    ${key.error === undefined ? '' : `${key.error.code} `}${key.reason}`);
+  if (key.error?.hint !== undefined) terminal.print(`    ${terminal.style('cyan', 'hint')}: ${key.error.hint}`);
   terminal.print(
     `    ${key.signaturesToday} signatures today, ${key.signatures} ever${key.inDoubt > 0 ? `, ${key.inDoubt} in doubt` : ''}${key.signaturesLeft === undefined ? '' : `, ${key.signaturesLeft} left`}`,
   );

@@ -70,7 +70,7 @@ export function verifyCommand(program: Command, setExit: SetExit): void {
     const { reports, rendered } = await verifyLocally(
       options.trust.length > 0 ? undefined : session.configIfAny(),
       {
-        files: files.map((file) => resolve(file)),
+        files,
         documents: options.document,
         evidence: options.evidence,
         digests: options.digest,
