@@ -61,7 +61,11 @@ class Pkcs12Source implements KeySource {
   }
 
   deactivate(): Promise<void> {
-    this.#set({ kind: 'closed', state: 'pin-needed' });
+    const error = new SealError('SEAL-KEY-PIN-NEEDED', `${this.name}: deactivated`, {
+      where: this.name,
+      hint: 'give its passphrase with “sealtree key activate”',
+    });
+    this.#set({ kind: 'closed', state: 'pin-needed', error });
     return Promise.resolve();
   }
 

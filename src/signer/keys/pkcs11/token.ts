@@ -2,9 +2,9 @@ import { SealError, asSealError } from '../../../errors.ts';
 import { explain } from './events.ts';
 import { longestPin } from './pin-length.ts';
 import { CardHost } from './host.ts';
+import { Logins } from './logins.ts';
 import { CardFault } from './process.ts';
 import { absent, failing, waiting } from './state.ts';
-import { UnattendedPin } from './unattended.ts';
 import type { KeyEffects } from '../effects.ts';
 import type { Consequence } from './events.ts';
 import type { Calls, Fault, TokenKey } from './messages.ts';
@@ -20,7 +20,6 @@ export interface TokenConfig extends Pick<Pkcs11KeyConfig, 'name' | 'module' | '
 }
 
 const pollMs = 1_000;
-const pinPadMs = 120_000;
 const lostLogin: Fault = { rv: 257, message: 'CKR_USER_NOT_LOGGED_IN' };
 
 /**
@@ -30,7 +29,7 @@ const lostLogin: Fault = { rv: 257, message: 'CKR_USER_NOT_LOGGED_IN' };
 export class Token {
   readonly config: TokenConfig;
   readonly #fx: KeyEffects;
-  readonly #unattended: UnattendedPin;
+  readonly #logins: Logins;
   readonly #listeners: (() => void)[] = [];
   #state: TokenState;
   readonly #host: CardHost;
@@ -38,20 +37,16 @@ export class Token {
   #expiry: Timer | undefined;
   #tail: Promise<unknown> = Promise.resolve();
   readonly #signing = new Set<Promise<unknown>>();
-  /** A person deactivated it, or entered a wrong PIN: the configured PIN is not used until somebody opens or activates it. */
-  #held = false;
-  /** The configured PIN was tried on this insertion. */
-  #tried = false;
   #users = 0;
 
   constructor(config: TokenConfig, fx: KeyEffects) {
     this.config = config;
     this.#fx = fx;
-    this.#unattended = new UnattendedPin(fx);
     this.#state = absent(config.name);
     this.#host = new CardHost(config, fx, (error) => {
       this.#set(failing(error));
     });
+    this.#logins = new Logins(config, fx, this.#host);
   }
 
   get state(): TokenState {
@@ -68,7 +63,7 @@ export class Token {
   }
 
   async open(): Promise<void> {
-    this.#held = false;
+    this.#logins.held = false;
     this.#host.endPause();
     this.#poll ??= this.#fx.clock.every(pollMs, () => (this.#signing.size === 0 ? this.#look() : undefined));
     await this.#look();
@@ -87,7 +82,7 @@ export class Token {
 
   /** Logs out and stays so until a person activates or opens it again. */
   async deactivate(): Promise<void> {
-    this.#held = true;
+    this.#logins.held = true;
     await this.#exclusive(() => this.#logout());
   }
 
@@ -99,7 +94,7 @@ export class Token {
   async sign(activation: Activation, args: Omit<Calls['sign']['args'], 'contextPin'>, contextPin: boolean): Promise<Buffer> {
     try {
       const { signature } = contextPin
-        ? await this.#exclusive(async () => this.#call(activation, args, await this.#readPin()))
+        ? await this.#exclusive(async () => this.#call(activation, args, await this.#logins.readPin()))
         : await this.#call(activation, args);
       this.#host.succeeded();
       return signature;
@@ -147,7 +142,11 @@ export class Token {
     if (state.kind !== 'active') this.#expiry?.cancel();
     if (before.kind !== 'active' && state.kind === before.kind && state.error.message === before.error.message) return;
     if (state.kind === 'active') this.#fx.log.info({ key: this.config.name, serial: state.visible.view.serial }, 'card is active');
-    else this.#fx.log.warn({ key: this.config.name, state: state.state, error: state.error.toJSON() }, 'card cannot sign now');
+    else {
+      // Between insertion and login with the configured PIN nobody needs to do anything.
+      const level = state.kind === 'waiting' && this.#logins.willTry(state.visible) ? 'debug' : 'warn';
+      this.#fx.log[level]({ key: this.config.name, state: state.state, error: state.error.toJSON() }, 'card cannot sign now');
+    }
     for (const listener of this.#listeners) listener();
   }
 
@@ -185,7 +184,7 @@ export class Token {
     if (state.kind === 'active' && view.loggedIn && !view.fresh) return;
     const known = state.kind === 'away' || view.fresh ? await process.call('certificates', {}, this.config.timeout) : state.visible;
     const visible: Visible = { view, certificates: known.certificates, mechanisms: known.mechanisms };
-    if (view.fresh) this.#tried = false;
+    if (view.fresh) this.#logins.inserted();
     if (state.kind === 'active' && !view.fresh) this.#set(waiting(this.config.name, visible, explain(this.config.name, lostLogin).error));
     else if (state.kind === 'waiting' && !view.fresh) this.#set(waiting(this.config.name, visible, stillValid(state.error)));
     else this.#set(waiting(this.config.name, visible));
@@ -193,7 +192,7 @@ export class Token {
   }
 
   async #activate(pin: Buffer): Promise<void> {
-    this.#held = true;
+    this.#logins.held = true;
     this.#host.endPause();
     try {
       await this.#refresh();
@@ -202,52 +201,25 @@ export class Token {
     }
     const state = this.#state;
     if (state.kind === 'away' || (state.kind === 'waiting' && state.state === 'pin-locked')) throw state.error;
-    if (state.kind === 'waiting') await this.#login(state.visible, pin);
-    this.#held = false;
+    if (state.kind === 'waiting') await this.#login(state.visible, () => this.#logins.withPin(state.visible, pin));
+    this.#logins.held = false;
   }
 
+  /** With the configured PIN, where the machine may. Never rejects. */
   async #loginUnattended(visible: Visible): Promise<void> {
-    if (this.config.pin === undefined || this.#held || this.#tried || visible.view.pin === 'locked') return;
+    if (!this.#logins.willTry(visible)) return;
     try {
-      const { serial, pin } = visible.view;
-      const secret = await this.#readPin();
-      try {
-        await this.#unattended.begin(serial, pin);
-        await this.#login(visible, secret);
-      } finally {
-        secret.fill(0);
-      }
+      await this.#login(visible, () => this.#logins.byMachine(visible));
     } catch (thrown) {
-      const error = asSealError(thrown);
-      // From now on a person is needed, or the next insertion: not each second again.
-      if (error.code.startsWith('SEAL-KEY-PIN-')) this.#tried = true;
-      if (this.#state.kind === 'waiting') this.#set(waiting(this.config.name, this.#state.visible, error));
+      if (this.#state.kind === 'waiting') this.#set(waiting(this.config.name, this.#state.visible, asSealError(thrown)));
     }
   }
 
-  async #readPin(): Promise<Buffer> {
-    if (this.config.pin === undefined)
-      throw new SealError('SEAL-KEY-PIN-NEEDED', `${this.config.name}: the card asks its PIN for each signature`, {
-        where: this.config.name,
-        hint: 'name a file or credential under “pin:” of the key',
-      });
-    return await this.#fx.readSecret(this.config.pin);
-  }
-
-  /** Zeroes the PIN. */
-  async #login(visible: Visible, pin: Buffer): Promise<void> {
-    const process = await this.#host.running();
-    const { pinPad, serial } = visible.view;
-    const atReader = pinPad && pin.length === 0;
+  async #login(visible: Visible, log: () => Promise<readonly TokenKey[]>): Promise<void> {
     try {
-      if (!atReader) await process.givePin(pin);
-      const { keys } = await process.call('login', { pinPad: atReader }, atReader ? pinPadMs : this.config.timeout);
-      await this.#unattended.forget(serial);
-      this.#activated(visible, keys);
+      this.#activated(visible, await log());
     } catch (thrown) {
-      const { error, then } = this.#explain(thrown);
-      if (then !== undefined && then !== 'refused' && then !== 'locked') await this.#unattended.forget(serial);
-      throw this.#failed(thrown, undefined, error);
+      throw this.#failed(thrown);
     }
   }
 
@@ -282,16 +254,13 @@ export class Token {
     await this.#host.process?.call('logout', {}, this.config.timeout).catch((thrown: unknown) => this.#failed(thrown));
   }
 
-  #explain(thrown: unknown): { readonly error: SealError; readonly then?: Consequence } {
-    return thrown instanceof CardFault ? explain(this.config.name, thrown.fault) : { error: asSealError(thrown) };
-  }
-
   /** Draws the consequence of an error for the card. @returns the error, for the caller */
-  #failed(thrown: unknown, activation?: Activation, known?: SealError): SealError {
-    const { error, then } = this.#explain(thrown);
+  #failed(thrown: unknown, activation?: Activation): SealError {
+    if (!(thrown instanceof CardFault)) return asSealError(thrown);
+    const { error, then } = explain(this.config.name, thrown.fault);
     const stale = activation !== undefined && (this.#state.kind !== 'active' || this.#state.activation !== activation);
-    if (then !== undefined && !stale) this.#follow(then, known ?? error);
-    return known ?? error;
+    if (!stale) this.#follow(then, error);
+    return error;
   }
 
   #follow(then: Consequence, error: SealError): void {

@@ -1,0 +1,101 @@
+import { SealError, asSealError } from '../../../errors.ts';
+import { explain } from './events.ts';
+import { CardFault } from './process.ts';
+import { UnattendedPin } from './unattended.ts';
+import type { KeyEffects } from '../effects.ts';
+import type { CardHost } from './host.ts';
+import type { TokenKey } from './messages.ts';
+import type { Visible } from './state.ts';
+import type { Pkcs11KeyConfig, SecretReference } from '../../../model/config.ts';
+
+export interface LoginConfig extends Pick<Pkcs11KeyConfig, 'name' | 'timeout'> {
+  readonly pin?: SecretReference;
+}
+
+/** ms a person has at the reader. */
+const pinPadMs = 120_000;
+
+/** Logins of one token: by a person, and with a configured PIN as long as the machine may try. */
+export class Logins {
+  /** A person deactivated the card, or entered a wrong PIN: the configured PIN is not used until somebody opens or activates it. */
+  held = false;
+  readonly #config: LoginConfig;
+  readonly #fx: KeyEffects;
+  readonly #host: CardHost;
+  readonly #unattended: UnattendedPin;
+  /** The configured PIN was refused on this insertion. */
+  #tried = false;
+
+  constructor(config: LoginConfig, fx: KeyEffects, host: CardHost) {
+    this.#config = config;
+    this.#fx = fx;
+    this.#host = host;
+    this.#unattended = new UnattendedPin(fx);
+  }
+
+  /** Another card, or the same once more: what was tried before counts no longer here (it does in the database). */
+  inserted(): void {
+    this.#tried = false;
+  }
+
+  /** Whether the configured PIN will be used. */
+  willTry({ view }: Visible): boolean {
+    return this.#config.pin !== undefined && !this.held && !this.#tried && view.pin !== 'locked';
+  }
+
+  /**
+   * With the configured PIN, once.
+   * @throws CardFault, SealError SEAL-KEY-PIN-*, SEAL-CONFIG-SECRET, SEAL-KEY-DEVICE
+   */
+  async byMachine(visible: Visible): Promise<readonly TokenKey[]> {
+    const { serial, pin } = visible.view;
+    const secret = await this.readPin();
+    try {
+      await this.#unattended.begin(serial, pin);
+      return await this.withPin(visible, secret);
+    } catch (thrown) {
+      // From now on a person is needed, or the next insertion: not each second again.
+      if (isAboutPin(this.#config.name, thrown)) this.#tried = true;
+      throw thrown;
+    } finally {
+      secret.fill(0);
+    }
+  }
+
+  /**
+   * With a PIN, zeroed; an empty one means the pad of the reader.
+   * @returns the private keys that are visible now
+   * @throws CardFault, SealError SEAL-KEY-DEVICE
+   */
+  async withPin({ view: { pinPad, serial } }: Visible, pin: Buffer): Promise<readonly TokenKey[]> {
+    const process = await this.#host.running();
+    const atReader = pinPad && pin.length === 0;
+    try {
+      if (!atReader) await process.givePin(pin);
+      const { keys } = await process.call('login', { pinPad: atReader }, atReader ? pinPadMs : this.#config.timeout);
+      await this.#unattended.forget(serial);
+      return keys;
+    } catch (thrown) {
+      // The card has said something else than that the PIN is wrong. A process that died has said nothing.
+      if (thrown instanceof CardFault && !isAboutPin(this.#config.name, thrown)) await this.#unattended.forget(serial);
+      throw thrown;
+    } finally {
+      pin.fill(0);
+    }
+  }
+
+  /** The configured PIN; the caller zeroes it. @throws SealError SEAL-KEY-PIN-NEEDED without one, SEAL-CONFIG-SECRET */
+  async readPin(): Promise<Buffer> {
+    const { name, pin } = this.#config;
+    if (pin !== undefined) return await this.#fx.readSecret(pin);
+    throw new SealError('SEAL-KEY-PIN-NEEDED', `${name}: the card asks its PIN for each signature`, {
+      where: name,
+      hint: 'name a file or credential under “pin:” of the key',
+    });
+  }
+}
+
+function isAboutPin(name: string, thrown: unknown): boolean {
+  const error = thrown instanceof CardFault ? explain(name, thrown.fault).error : asSealError(thrown);
+  return error.code.startsWith('SEAL-KEY-PIN-');
+}
