@@ -15,6 +15,9 @@ import { temporaryDirectory } from './files.ts';
 import { CollectingLog } from './log.ts';
 import { temporaryStore } from './store.ts';
 
+/** Shared by the tests of a file: starting threads is most of their time. They do not keep the process alive. */
+const threads = { files: nodeFiles(), watching: watchThreads() };
+
 /** A root as the configuration resolves it, with the defaults. */
 export function rootConfig(path: string, changes: Partial<RootConfig> = {}): RootConfig {
   return {
@@ -64,7 +67,7 @@ export type IntakeConfig = Pick<Config, 'dataDir' | 'profiles' | 'pools' | 'arch
 export class IntakeHouse {
   readonly root: RootConfig;
   readonly config: IntakeConfig;
-  readonly clock = new ManualClock();
+  readonly clock: ManualClock;
   readonly log = new CollectingLog();
   readonly fx: Pick<Effects, 'clock' | 'files' | 'log' | 'random' | 'store' | 'watching'>;
 
@@ -91,14 +94,9 @@ export class IntakeHouse {
   }
 
   static async open(t: TestContext, changes: Partial<RootConfig> = {}): Promise<IntakeHouse> {
-    const files = nodeFiles();
-    const watching = watchThreads();
-    t.after(async () => {
-      await Promise.all([files.close(), watching.close()]);
-    });
     const clock = new ManualClock();
     const store = await temporaryStore(t, clock);
-    return new IntakeHouse(temporaryDirectory(t), { files, store, watching }, clock, changes);
+    return new IntakeHouse(temporaryDirectory(t), { ...threads, store }, clock, changes);
   }
 
   /** The same place with some effects or settings exchanged. */
