@@ -78,6 +78,12 @@ class Daemon {
   async start(): Promise<void> {
     const { app, runner } = this.#service;
     const { log, store, clock } = app.fx;
+    // First of all: a SIGHUP that nobody listens to ends the process.
+    this.#undo.push(
+      this.#options.onHangup(() => {
+        this.#reload();
+      }),
+    );
     log.info({ version: app.version, config: app.config.path, data: app.config.dataDir }, 'Sealtree starts');
     await this.#ownRoots();
     await endInterrupted(this.#service);
@@ -176,11 +182,6 @@ class Daemon {
     this.#undo.push(() => {
       for (const timer of timers) timer.cancel();
     });
-    this.#undo.push(
-      this.#options.onHangup(() => {
-        this.#reload();
-      }),
-    );
   }
 
   /** SIGHUP: what can change while it runs does, the rest is named. */
