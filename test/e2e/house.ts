@@ -1,10 +1,10 @@
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseDocument, type Document } from 'yaml';
-import { runProgram } from '../support/judges.ts';
+import { runProgram, type ProgramOptions } from '../support/judges.ts';
 import { Daemon } from './daemon.ts';
 
 export const top: string = new URL('../../', import.meta.url).pathname;
@@ -37,7 +37,8 @@ export class House {
   }
 
   get crls(): string[] {
-    return ['root.crl', 'issuing.crl'].map((name) => join(this.directory, 'crls', name));
+    const directory = join(this.directory, 'crls');
+    return readdirSync(directory).map((name) => join(directory, name));
   }
 
   /** `roots/ROOT/TREE/PATH` */
@@ -62,17 +63,22 @@ export class House {
 
   /** `sealtree run`, ready. @param cleanup ends it after the test at the latest */
   async daemon(cleanup: { after(end: () => Promise<void>): void }): Promise<Daemon> {
-    const daemon = new Daemon(this.directory, [...sealtree, 'run', '--config', this.config]);
+    const daemon = this.start();
     cleanup.after(() => daemon.kill());
     await daemon.ready();
     return daemon;
   }
 
-  /** Edits the configuration as a careful person would: only what `change` names. */
-  edit(change: (settings: Document) => void): void {
+  /** `sealtree run`, just started; whoever starts it ends it. */
+  start(): Daemon {
+    return new Daemon(this.directory, [...sealtree, 'run', '--config', this.config]);
+  }
+
+  /** Edits the configuration as a careful person would: only what `change` names. @param file another one to write it to */
+  edit(change: (settings: Document) => void, file = this.config): void {
     const settings = parseDocument(readFileSync(this.config, 'utf8'));
     change(settings);
-    writeFileSync(this.config, settings.toString());
+    writeFileSync(file, settings.toString());
   }
 
   /** Puts documents into a directory below incoming; contents, or names of documents in fixtures/. */
@@ -91,7 +97,7 @@ export class House {
 }
 
 /** Runs a command line of sealtree. */
-export async function command(args: readonly string[], options: { readonly cwd?: string; readonly input?: string } = {}): Promise<Ran> {
+export async function command(args: readonly string[], options: Pick<ProgramOptions, 'cwd' | 'input' | 'uid'> = {}): Promise<Ran> {
   const { status, stdout, stderr } = await runProgram(process.execPath, [...sealtree, ...args], {
     ...options,
     environment: { NO_COLOR: '1' },
@@ -148,6 +154,12 @@ async function occupyUsualPort(): Promise<Server | undefined> {
       resolve(server);
     });
   });
+}
+
+/** A small PDF that differs from every other number's. */
+export function numberedPdf(n: number): Buffer {
+  const pdf = readFileSync(join(documents, 'ghostscript.pdf'), 'latin1');
+  return Buffer.from(pdf.replace(/(?<=\/ID \[<)[0-9A-F]{8}/, n.toString(16).toUpperCase().padStart(8, '0')), 'latin1');
 }
 
 /** Waits until something holds that the daemon does by itself. */

@@ -5,6 +5,8 @@ export interface ProgramOptions {
   readonly cwd?: string;
   readonly input?: string | Buffer;
   readonly environment?: Readonly<Record<string, string>>;
+  /** To run as somebody else; needs root. */
+  readonly uid?: number;
 }
 
 export interface ProgramResult {
@@ -18,6 +20,7 @@ export interface ProgramResult {
 export async function runProgram(program: string, args: readonly string[], options: ProgramOptions = {}): Promise<ProgramResult> {
   const child = spawn(program, args, {
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    ...(options.uid === undefined ? {} : { uid: options.uid, gid: options.uid }),
     env: { ...process.env, LC_ALL: 'C.UTF-8', ...options.environment },
   });
   const ended = new Promise<number>((resolve) => {

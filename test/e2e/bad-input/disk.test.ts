@@ -1,0 +1,82 @@
+import assert from 'node:assert/strict';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, test, type TestContext } from 'node:test';
+import { Evaluation, until, type House } from '../house.ts';
+import { readLedger } from '../ledger.ts';
+import { assertComplete } from '../ready.ts';
+import type { Waiting } from '../refusals.ts';
+
+/** A small file system over a directory of the house. @returns what enlarges it */
+function smallDisk(t: TestContext, directory: string, size: string): (size: string) => void {
+  mkdirSync(directory, { recursive: true });
+  execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${size},mode=700`, 'tmpfs', directory]);
+  t.after(() => {
+    execFileSync('umount', ['-l', directory]);
+  });
+  return (larger) => {
+    execFileSync('mount', ['-o', `remount,size=${larger}`, directory]);
+  };
+}
+
+/** Mounting needs root, and a kernel that lets us. */
+function mayMount(): { skip?: string } {
+  const allowed = process.getuid?.() === 0 && spawnSync('unshare', ['-m', 'mount', '-t', 'tmpfs', 'tmpfs', '/mnt']).status === 0;
+  return allowed ? {} : { skip: 'may not mount a file system' };
+}
+
+describe('a full disk', () => {
+  const evaluation = new Evaluation();
+  before(() => evaluation.init());
+  after(() => {
+    evaluation.remove();
+  });
+
+  const scan = Buffer.alloc(3 * 2 ** 20, 7);
+  const waiting = async (house: House): Promise<Waiting | undefined> =>
+    (await house.ask<Waiting[]>('batch', 'list', '--state', 'waiting'))[0];
+
+  test('data directory: the batch waits before a signature is spent, and goes on by itself when there is room', mayMount(), async (t) => {
+    const house = evaluation.house();
+    const enlarge = smallDisk(t, join(house.directory, 'data'), '6m');
+    house.place('files', 'scans', { 'a.tif': scan, 'b.tif': scan });
+    const daemon = await house.daemon(t);
+    await until(
+      'it waits for room',
+      async () =>
+        (await waiting(house))?.waiting?.code === 'SEAL-DISK-FULL' ||
+        /SEAL-DISK-FULL/.test((await house.run('status')).stdout + daemon.log),
+    );
+    assert.equal(readLedger(house.directory).intents.signed, 0);
+    assert.equal(existsSync(house.at('files', 'outgoing', 'scans')), false);
+    enlarge('64m');
+    await until('it is delivered', () => existsSync(house.at('files', 'outgoing', 'scans/READY')));
+    assert.deepEqual(assertComplete(house.directory, 'files'), ['scans']);
+    assert.equal(await daemon.stop(), 0);
+  });
+
+  test(
+    'outgoing on a file system that fills up while others write there: never a half batch, delivered when there is room',
+    mayMount(),
+    async (t) => {
+      const house = evaluation.house();
+      const outgoing = house.at('files', 'outgoing');
+      smallDisk(t, outgoing, '8m');
+      house.edit((settings) => {
+        settings.setIn(['roots', 'files', 'minFree'], '1KiB');
+      });
+      const ballast = join(outgoing, 'ballast');
+      writeFileSync(ballast, Buffer.alloc(4 * 2 ** 20));
+      house.place('files', 'scans', { 'a.tif': scan, 'b.tif': scan });
+      const daemon = await house.daemon(t);
+      await until('it waits for room', async () => (await waiting(house))?.waiting?.code === 'SEAL-DISK-FULL');
+      assert.match((await waiting(house))?.waiting?.hint ?? '', /room/);
+      assert.equal(existsSync(join(outgoing, 'scans')), false);
+      rmSync(ballast);
+      await until('it is delivered', () => existsSync(join(outgoing, 'scans/READY')), 90);
+      assert.deepEqual(assertComplete(house.directory, 'files'), ['scans']);
+      assert.equal(await daemon.stop(), 0);
+    },
+  );
+});

@@ -1,0 +1,51 @@
+import { generateKeyPairSync, randomBytes, type KeyObject } from 'node:crypto';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { openAuthority } from '../../src/authority/authority.ts';
+import { issueCertificate } from '../../src/authority/ca.ts';
+import { writePkcs12 } from '../../src/formats/pkcs12-write.ts';
+import { nodeFiles } from '../../src/effects/files.ts';
+import { systemRandom } from '../../src/effects/random.ts';
+import type { House } from './house.ts';
+
+export interface Signer {
+  readonly privateKey: KeyObject;
+  /** DER, the signer's first. */
+  readonly chain: readonly Buffer[];
+}
+
+const day = 86_400_000;
+
+/** A signer that the evaluation authority of the house certified. @param validity days from now */
+export async function makeSigner(
+  house: House,
+  validity: { readonly from: number; readonly to: number } = { from: -1, to: 365 },
+): Promise<Signer> {
+  const files = nodeFiles();
+  try {
+    const { issuing } = await openAuthority({ files }, join(house.directory, 'keys/evaluation'));
+    const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    const [notBefore, notAfter] = [Date.now() + validity.from * day, Date.now() + validity.to * day];
+    const subject = { organization: 'Sealtree EVALUATION', commonName: 'Signer of a test' };
+    const certificate = issueCertificate({ random: systemRandom }, issuing, { subject, publicKey, profile: 'signer', notBefore, notAfter });
+    return { privateKey, chain: [certificate, issuing.certificate] };
+  } finally {
+    await files.close();
+  }
+}
+
+/** Puts a software certificate into the configuration as the only key of both roots. */
+export async function useSoftwareKey(house: House, { privateKey, chain }: Signer): Promise<void> {
+  const passphrase = readFileSync(join(house.directory, 'keys/evaluation.pass')).toString().trim();
+  const content = { privateKey, certificates: chain, passphrase: Buffer.from(passphrase), random: randomBytes };
+  writeFileSync(join(house.directory, 'keys/test.p12'), await writePkcs12(content), { mode: 0o600 });
+  useKey(house, { source: 'pkcs12', file: './keys/test.p12', passphrase: { file: './keys/evaluation.pass' } });
+}
+
+/** Makes `test` the only key of both roots. */
+export function useKey(house: House, settings: object): void {
+  house.edit((document) => {
+    document.setIn(['keys', 'test'], document.createNode(settings));
+    for (const root of ['pdf', 'files']) document.setIn(['roots', root, 'keys'], document.createNode(['test']));
+  });
+}
