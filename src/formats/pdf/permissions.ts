@@ -108,6 +108,6 @@ function refuseWithoutPermission(document: PdfDocument): void {
   if ((security.permissions & needed) !== needed)
     throw forbidden(
       'its author permits neither changes nor signatures (/P of the encryption)',
-      "give the owner's password with the root or the request",
+      "set the owner's password as documentPassword of the root",
     );
 }

@@ -21,7 +21,7 @@ export function beyondLimit(message: string): SealError {
 }
 
 /** SEAL-DOC-ENCRYPTED: without its password the document cannot be read. */
-export function locked(message: string, hint = 'give the password of the document with the root or the request'): SealError {
+export function locked(message: string, hint = 'set its password as documentPassword of the root'): SealError {
   return new SealError('SEAL-DOC-ENCRYPTED', `PDF: ${message}`, { hint });
 }
 
