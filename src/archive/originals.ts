@@ -1,11 +1,14 @@
-import { errnoOf, SealError, type ErrorReport } from '../errors.ts';
-import { baseName, directoryName, displayName, joinPath } from '../formats/names.ts';
+import { SealError, type ErrorReport } from '../errors.ts';
+import { directoryName, displayName, joinPath } from '../formats/names.ts';
 import { claimPlaces, ownNames, spoolDirectory } from '../formats/places.ts';
 import type { Batch, BatchDocument } from '../model/batch.ts';
 import { done, type StepResult } from '../model/step.ts';
 import type { Effects } from '../ports/effects.ts';
-import { copyTree } from './copy-tree.ts';
 import { deskOf, documentPages, type Delivery, type DeliveryEffects } from './delivery.ts';
+import { move, moveInto, underWay } from './moving.ts';
+import { noteDone } from './retention.ts';
+
+export { retireOriginals } from './retention.ts';
 
 type Keep = 'none' | 'signatures' | 'documents';
 
@@ -23,27 +26,28 @@ async function claimedDirectory({ files }: Pick<Effects, 'files'>, { root }: Del
  * `documents` the private copies move to `<data>/kept/<batch>`. May run again after a kill.
  */
 export async function fileOriginals(fx: DeliveryEffects, delivery: Delivery, batch: Batch, keep: Keep): Promise<StepResult> {
-  const { files } = fx;
+  const { root } = delivery;
   const claimed = await claimedDirectory(fx, delivery, batch.id);
-  if (claimed !== undefined) {
-    if (batch.failed > 0) await fileFailed(fx, delivery, batch, claimed);
-    const target = await moveInto(fx, delivery, 'done', batch, claimed);
-    await noteDone(fx, delivery, batch, target);
-  }
+  if (claimed !== undefined && batch.failed > 0) await fileFailed(fx, delivery, batch, claimed);
+  if (claimed !== undefined || (await underWay(fx, root, 'done', batch.id)))
+    await moveInto(fx, root, { tree: 'done', batch: batch.id, path: batch.outPath, from: claimed }, async (source, target) => {
+      await noteDone(fx, root, source, target);
+    });
   await removeSpool(fx, delivery, batch.id, keep);
-  await files.remove(await deskOf(fx, delivery.root, 'failed', batch.id));
+  for (const tree of ['failed', 'done'] as const) await fx.files.remove(await deskOf(fx, root, tree, batch.id));
   return done;
 }
 
 /** failing → failed: the whole batch, with its original bytes, the semaphore FAILED and error.json. */
 export async function failBatch(fx: DeliveryEffects, delivery: Delivery, batch: Batch): Promise<StepResult> {
-  const claimed = await claimedDirectory(fx, delivery, batch.id);
-  if (claimed !== undefined) {
-    await writeErrors(fx, batch, claimed);
-    await moveInto(fx, delivery, 'failed', batch, claimed);
-  }
-  await fx.files.remove(await deskOf(fx, delivery.root, 'outgoing', batch.id));
+  const { root } = delivery;
+  const claimed = (await claimedDirectory(fx, delivery, batch.id)) ?? (await emptyPlace(fx, delivery, batch.id));
+  const moving = await underWay(fx, root, 'failed', batch.id);
+  if (claimed !== undefined && !moving) await writeErrors(fx, batch, claimed);
+  // Before the move: a spool without a claimed directory means that somebody removed that one, not that it has arrived.
   await removeSpool(fx, delivery, batch.id, 'none');
+  if (claimed !== undefined || moving) await moveInto(fx, root, { tree: 'failed', batch: batch.id, path: batch.relPath, from: claimed });
+  for (const tree of ['failed', 'outgoing'] as const) await fx.files.remove(await deskOf(fx, root, tree, batch.id));
   return done;
 }
 
@@ -54,6 +58,18 @@ async function removeSpool({ files }: DeliveryEffects, { dataDir }: Delivery, ba
     await files.makeDirectory(kept, 0o700);
     await files.rename(spool, joinPath(kept, batch));
   } else await files.remove(spool);
+}
+
+/**
+ * For a batch whose claimed directory somebody removed: a directory to hold the reason, so that the producer finds one. Its spool tells that it
+ * has not ended.
+ */
+async function emptyPlace({ files }: DeliveryEffects, { root, dataDir }: Delivery, batch: string): Promise<Buffer | undefined> {
+  const spool = spoolDirectory(dataDir, batch);
+  if ((await files.stat(spool)) === undefined || (await underWay({ files }, root, 'failed', batch))) return undefined;
+  const place = joinPath(claimPlaces(root)[0], batch);
+  await files.makeDirectory(place, 0o755);
+  return place;
 }
 
 /** Moves what failed out of the claimed directory into a directory of its own below failed/. */
@@ -73,7 +89,7 @@ async function fileFailed(fx: DeliveryEffects, delivery: Delivery, batch: Batch,
     }
   }
   await writeErrors(fx, batch, place);
-  await moveInto(fx, delivery, 'failed', batch, place);
+  await moveInto(fx, delivery.root, { tree: 'failed', batch: batch.id, path: batch.relPath, from: place });
 }
 
 /** After a kill: the failed documents have left the claimed directory, and the desk has left for failed/. */
@@ -83,46 +99,6 @@ async function alreadyMoved(fx: DeliveryEffects, desk: Buffer, claimed: Buffer, 
     for (const { state, relPath } of page)
       if (state === 'failed' && (await fx.files.stat(joinPath(claimed, relPath))) !== undefined) return false;
   return true;
-}
-
-/** A rename; across file systems a copy that is on disk before the original goes. What is not there was moved before. */
-async function move(fx: DeliveryEffects, from: Buffer, to: Buffer): Promise<void> {
-  try {
-    await fx.files.rename(from, to);
-  } catch (thrown) {
-    if (errnoOf(thrown) === 'ENOENT') return;
-    if (errnoOf(thrown) !== 'EXDEV') throw thrown;
-    await copyTree(fx, from, to);
-    await fx.files.remove(from);
-  }
-}
-
-/**
- * Moves a directory to its relative path below `failed` or `done`; `name~2` when that is taken. Across file systems it is copied to a desk on
- * the other side first, so that it appears there whole.
- */
-async function moveInto(fx: DeliveryEffects, { root }: Delivery, tree: 'failed' | 'done', batch: Batch, from: Buffer): Promise<Buffer> {
-  const { files } = fx;
-  const path = tree === 'failed' ? batch.relPath : batch.outPath;
-  const parent = joinPath(root[tree], directoryName(path));
-  await files.makeDirectory(parent);
-  let source = from;
-  for (let n = 1; ; n++) {
-    const target = joinPath(parent, n === 1 ? baseName(path) : Buffer.concat([baseName(path), Buffer.from(`~${n}`)]));
-    if ((await files.stat(target)) !== undefined) continue;
-    try {
-      await files.rename(source, target);
-      if (source !== from) await files.remove(from);
-      return target;
-    } catch (thrown) {
-      if (errnoOf(thrown) !== 'EXDEV') throw thrown;
-      source = joinPath(await deskOf(fx, root, tree, batch.id), 'moving');
-      await files.remove(source);
-      await files.makeDirectory(directoryName(source), 0o700);
-      await copyTree(fx, from, source);
-      n--;
-    }
-  }
 }
 
 /** `error.json`: what failed, why, and what to do; then `FAILED`. A document of that name is never overwritten. */
@@ -169,41 +145,4 @@ function summary(batch: Batch): ErrorReport {
       retryable: true,
     },
   ).toJSON();
-}
-
-/** Remembers where the originals of a batch went, so that `retention` can remove them and nothing else. */
-async function noteDone({ files, clock }: DeliveryEffects, { root }: Delivery, batch: Batch, target: Buffer): Promise<void> {
-  const ledger = joinPath(root.path, '.sealtree', 'done');
-  await files.makeDirectory(ledger, 0o700);
-  await files.writeDurable(
-    joinPath(ledger, `${batch.id}.json`),
-    Buffer.from(JSON.stringify({ path: target.toString('latin1'), at: clock.now() })),
-    0o600,
-  );
-}
-
-/** Removes originals whose `retention` is over. @returns how many batches */
-export async function retireOriginals({ files, clock }: Pick<Effects, 'clock' | 'files'>, { root }: Delivery): Promise<number> {
-  const { retention } = root;
-  const ledger = joinPath(root.path, '.sealtree', 'done');
-  if (retention === undefined || (await files.stat(ledger)) === undefined) return 0;
-  let retired = 0;
-  for await (const { name } of files.list(ledger)) {
-    const entry = joinPath(ledger, name);
-    const noted: unknown = JSON.parse((await files.read(entry, 2 ** 16)).toString());
-    if (
-      typeof noted !== 'object' ||
-      noted === null ||
-      !('path' in noted) ||
-      !('at' in noted) ||
-      typeof noted.path !== 'string' ||
-      typeof noted.at !== 'number'
-    )
-      continue;
-    if (clock.now() - noted.at < retention) continue;
-    await files.remove(Buffer.from(noted.path, 'latin1'));
-    await files.remove(entry);
-    retired++;
-  }
-  return retired;
 }

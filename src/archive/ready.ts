@@ -1,9 +1,12 @@
-import { directoryName, displayName, joinPath } from '../formats/names.ts';
+import { directoryName, displayName, isUtf8, joinPath } from '../formats/names.ts';
 import type { Batch, BatchDocument } from '../model/batch.ts';
 import type { WrittenFile } from '../ports/files.ts';
 
 interface ReadyFile {
+  /** As it is, for programs that look for the file; JSON escapes control characters by itself. */
   readonly name: string;
+  /** Hexadecimal bytes of a name that is not UTF-8. */
+  readonly nameBytes?: string;
   readonly size: number;
   readonly sha256: string;
 }
@@ -51,12 +54,16 @@ function filesOf(document: BatchDocument): ReadyFile[] {
   const { signature, relPath, size } = document;
   if (document.state === 'failed') return [];
   const sha256 = document.digests.find(([algorithm]) => algorithm === 'sha256')?.[1].toString('hex') ?? '';
-  const original = { name: displayName(relPath), size, sha256 };
+  const original = { ...named(relPath), size, sha256 };
   if (signature === undefined) return [original];
   const output = {
-    name: displayName(joinPath(directoryName(relPath), signature.outputName)),
+    ...named(joinPath(directoryName(relPath), signature.outputName)),
     size: signature.outputSize ?? 0,
     sha256: signature.outputDigest?.toString('hex') ?? '',
   };
   return signature.parts.every((part) => part instanceof Uint8Array) ? [original, output] : [output];
+}
+
+function named(path: Buffer): Pick<ReadyFile, 'name' | 'nameBytes'> {
+  return isUtf8(path) ? { name: path.toString('utf8') } : { name: displayName(path), nameBytes: path.toString('hex') };
 }

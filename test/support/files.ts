@@ -135,11 +135,17 @@ export class Killed extends Error {}
  * A process that dies at its n-th change of the file system: before it, or after it but before the caller hears of it. Every later call fails
  * too. `changes` counts on, so that a test can walk n up to the last one.
  */
-export function killedAt(files: Files, nth: number, when: 'before' | 'after'): ReturnType<typeof gated> & { readonly dead: () => boolean } {
+export function killedAt(
+  files: Files,
+  nth: number,
+  when: 'before' | 'after',
+): ReturnType<typeof gated> & { readonly dead: () => boolean; readonly changes: () => number } {
   let dead = false;
+  let changes = 0;
   const wrapped = gated(files, (call, moment) => {
+    changes = Math.max(changes, call.change);
     if (call.change === nth && moment === when) dead = true;
     if (dead) throw new Killed(`killed ${when} change ${nth}`);
   });
-  return { ...wrapped, dead: () => dead };
+  return { ...wrapped, dead: () => dead, changes: () => changes };
 }
