@@ -28,6 +28,22 @@ export async function stageOutput(
 ): Promise<StepResult> {
   const desk = await deskOf(fx, root, 'outgoing', batch.id);
   await fx.files.remove(desk);
+  try {
+    return await fillDesk(fx, { root, dataDir }, batch, desk, signal);
+  } catch (thrown) {
+    // A full disk is not kept full by half an output.
+    await fx.files.remove(desk).catch(() => undefined);
+    throw thrown;
+  }
+}
+
+async function fillDesk(
+  fx: DeliveryEffects,
+  { root, dataDir }: Delivery,
+  batch: Batch,
+  desk: Buffer,
+  signal?: AbortSignal,
+): Promise<StepResult> {
   await fx.files.makeDirectory(directoryName(desk), 0o700);
   const output = joinPath(desk, 'batch');
   await fx.files.makeDirectory(output);
@@ -70,15 +86,26 @@ function directoriesOf(page: readonly BatchDocument[], made: Set<string>): Buffe
   return fresh;
 }
 
+/** The first refusal; the first error when there is one. All work has ended by then: nobody writes to the desk any more. */
 async function inParallel<T>(items: readonly T[], work: (item: T) => Promise<ErrorReport | undefined>): Promise<ErrorReport | undefined> {
   const rest = items.values();
-  let first: ErrorReport | undefined;
-  await Promise.all(
+  let refused: ErrorReport | undefined;
+  let failed = false;
+  const ends = await Promise.allSettled(
     Array.from({ length: Math.min(parallel, items.length) }, async () => {
-      for (const item of rest) if (first === undefined) first ??= await work(item);
+      for (const item of rest) {
+        if (failed || refused !== undefined) return;
+        try {
+          refused ??= await work(item);
+        } catch (thrown) {
+          failed = true;
+          throw thrown;
+        }
+      }
     }),
   );
-  return first;
+  for (const end of ends) if (end.status === 'rejected') throw end.reason;
+  return refused;
 }
 
 /** Files of one document in the output: the signed file, and beside a detached signature the document itself. */
@@ -95,8 +122,13 @@ async function assembleDocument(
   const whole: OutputPart[] = [{ offset: 0, length: document.size }];
   const input = document.digests.find(([algorithm]) => algorithm === 'sha256')?.[1];
   const write = async (name: Buffer, parts: readonly OutputPart[], expected: Buffer | undefined): Promise<ErrorReport | undefined> => {
-    const { digest } = await fx.files.assemble(joinPath(output, name), parts, source, 'sha256', signal);
-    return expected?.equals(digest) === true ? undefined : changed(name);
+    try {
+      const { digest } = await fx.files.assemble(joinPath(output, name), parts, source, 'sha256', signal);
+      return expected?.equals(digest) === true ? undefined : changed(name);
+    } catch (thrown) {
+      if (errnoOf(thrown) === 'EEXIST') return indistinct(name);
+      throw thrown;
+    }
   };
   if (signature === undefined) return await write(relPath, whole, input);
   const name = joinPath(directoryName(relPath), signature.outputName);
@@ -108,6 +140,14 @@ async function assembleDocument(
 /** An output that takes nothing from the document is a signature beside it. */
 export function isDetached(parts: readonly OutputPart[]): boolean {
   return parts.every((part) => part instanceof Uint8Array);
+}
+
+/** Capitals, or composed and decomposed letters: the names were different when they came, and on this file system they are one. */
+function indistinct(name: Buffer): ErrorReport {
+  return new SealError('SEAL-DOC-NAME', 'the file system of outgoing does not tell this name from that of another document', {
+    where: displayName(name),
+    hint: 'rename one of the two, or put outgoing on a file system that keeps names as they are',
+  }).toJSON();
 }
 
 function changed(name: Buffer): ErrorReport {

@@ -134,6 +134,13 @@ suite('delivery', () => {
     assert.equal(existsSync(join(house.root.outgoing, 'a')), false);
   });
 
+  test('names that the file system of outgoing cannot tell apart end in failed/, with the reason', async (t) => {
+    const house = await IntakeHouse.open(t);
+    const batch = await archivedBatch(house, 'a', { 'x.pdf': 'x', 'X.pdf': 'X' });
+    const result = await drive(house, batch.id, failing(house.fx.files, { method: 'assemble', nth: 2, errno: 'EEXIST' }));
+    assert.equal(result.kind === 'refused' && result.error.code, 'SEAL-DOC-NAME');
+  });
+
   test('retention removes originals when their time is over, and nothing else', async (t) => {
     const house = (await IntakeHouse.open(t)).with({ root: { retention: 86_400_000 } });
     for (const path of ['a', 'b/c']) await drive(house, (await archivedBatch(house, path, { x: path })).id);
