@@ -96,7 +96,9 @@ async function inParallel<T>(items: readonly T[], work: (item: T) => Promise<Err
       for (const item of rest) {
         if (failed || refused !== undefined) return;
         try {
-          refused ??= await work(item);
+          // Not in one line: what another worker has found meanwhile would be written over.
+          const refusal = await work(item);
+          refused ??= refusal;
         } catch (thrown) {
           failed = true;
           throw thrown;
