@@ -7,7 +7,7 @@ import type { Path } from '../ports/files.ts';
 import { diskError } from './files-errors.ts';
 import { asBytes, nameOf, openForReading } from './files-open.ts';
 
-/** Files synced one by one up to this number; more of them go with one syncfs(2). Measured: docs/decisions/0003-syncing.md. */
+/** Files synced one by one up to this number; more of them go with one syncfs(2). Measured: docs/decisions/0005-syncing.md. */
 const fewFiles = 32;
 const parallel = 16;
 /** File systems whose syncfs(2) means what it says: ext2–4, XFS, btrfs, tmpfs, F2FS, ZFS. Not FUSE and not the network ones. */
