@@ -1,4 +1,6 @@
 import { asSealError, type SealError } from '../errors.ts';
+import type { RootConfig } from '../model/config.ts';
+import type { Timer } from '../ports/clock.ts';
 import type { Candidate } from '../watcher/intake.ts';
 import { Candidates, claim, lackOfRoom } from '../watcher/intake.ts';
 import { rootStatus } from './root-status.ts';
@@ -7,41 +9,47 @@ import type { RootStatus } from './status.ts';
 
 /** ms between two looks at the room on the file systems. */
 const roomEvery = 5_000;
+/** ms that a root rests after a claim that could not even be tried. */
+const faultPause = 5_000;
 
 /**
  * Joins watcher and runner: takes candidates in fair order as long as the runner has room for their root, claims them and hands them over. A root
- * whose file systems are nearly full claims nothing, so that no signature is spent on what cannot be delivered.
+ * whose file systems are nearly full claims nothing, so that no signature is spent on what cannot be delivered. Each root claims for itself: one
+ * whose file server hangs keeps no other waiting.
  */
 export class IntakeLoop {
-  readonly #service: Service;
+  readonly #service: Pick<Service, 'app' | 'runner'>;
   readonly #candidates: Candidates;
   readonly #full = new Map<string, SealError>();
-  #pumping: Promise<void> | undefined;
-  #again = false;
-  #closed = false;
-  #cancel: () => void = () => undefined;
+  /** Roots that claim at this moment. */
+  readonly #claiming = new Map<string, Promise<void>>();
+  readonly #stop = new AbortController();
+  #timers: readonly Timer[] = [];
 
-  constructor(service: Service) {
+  constructor(service: Pick<Service, 'app' | 'runner'>) {
     this.#service = service;
-    this.#candidates = new Candidates(service.app.fx, Object.values(service.app.config.roots));
+    this.#candidates = new Candidates(service.app.fx, this.#roots);
   }
 
+  get #roots(): RootConfig[] {
+    return Object.values(this.#service.app.config.roots);
+  }
+
+  /** Resolves when every root was gone through once. */
   async start(): Promise<void> {
-    this.#candidates.onChange(() => {
+    const { app, runner } = this.#service;
+    const pump = (): void => {
       this.#pump();
-    });
-    await this.#lookAtRoom();
-    const timer = this.#service.app.fx.clock.every(roomEvery, async () => {
-      await this.#lookAtRoom();
-      this.#pump();
-    });
-    const soon = this.#service.app.fx.clock.every(200, () => {
-      this.#pump();
-    });
-    this.#cancel = () => {
-      timer.cancel();
-      soon.cancel();
     };
+    this.#candidates.onChange(pump);
+    runner.onEnd(pump);
+    await Promise.all(this.#roots.map((root) => this.#lookAtRoom(root)));
+    this.#timers = this.#roots.map((root) =>
+      app.fx.clock.every(roomEvery, async () => {
+        await this.#lookAtRoom(root);
+        this.#pump();
+      }),
+    );
     await this.#candidates.start();
     this.#pump();
   }
@@ -51,10 +59,9 @@ export class IntakeLoop {
     this.#pump();
   }
 
-  /** Nothing is ready, nothing settles, nothing is being claimed. */
+  /** Nothing settles and nothing is being claimed; what is ready cannot be claimed for now. */
   get idle(): boolean {
-    const blocked = this.#full.size > 0 || this.#candidates.ready === 0;
-    return blocked && this.#candidates.idle && this.#pumping === undefined;
+    return this.#candidates.idle && this.#claiming.size === 0;
   }
 
   status(): RootStatus[] {
@@ -70,57 +77,51 @@ export class IntakeLoop {
   }
 
   async close(): Promise<void> {
-    this.#closed = true;
-    this.#cancel();
-    await this.#pumping;
+    this.#stop.abort();
+    for (const timer of this.#timers) timer.cancel();
+    await Promise.all(this.#claiming.values());
     await this.#candidates.close();
   }
 
-  async #lookAtRoom(): Promise<void> {
+  async #lookAtRoom(root: RootConfig): Promise<void> {
     const { fx, config } = this.#service.app;
-    for (const root of Object.values(config.roots)) {
-      const full = await lackOfRoom(fx, config, root).catch((thrown: unknown) => asSealError(thrown));
-      const before = this.#full.get(root.name);
-      if (full === undefined) this.#full.delete(root.name);
-      else this.#full.set(root.name, full);
-      if (full !== undefined && before === undefined) fx.log.warn({ root: root.name, error: full.toJSON() }, 'intake is paused');
-      if (full === undefined && before !== undefined) {
-        fx.log.info({ root: root.name }, 'intake goes on');
-        this.#service.runner.poke();
-      }
-    }
+    const full = await lackOfRoom(fx, config, root).catch((thrown: unknown) => asSealError(thrown));
+    const before = this.#full.get(root.name);
+    if (full === undefined) this.#full.delete(root.name);
+    else this.#full.set(root.name, full);
+    if (full !== undefined && before === undefined) fx.log.warn({ root: root.name, error: full.toJSON() }, 'intake is paused');
+    if (full !== undefined || before === undefined) return;
+    fx.log.info({ root: root.name }, 'intake goes on');
+    this.#service.runner.poke();
   }
 
   #pump(): void {
-    this.#again = true;
-    this.#pumping ??= this.#drain().finally(() => {
-      this.#pumping = undefined;
-    });
-  }
-
-  async #drain(): Promise<void> {
     const { runner } = this.#service;
-    while (this.#again && !this.#closed) {
-      this.#again = false;
-      for (;;) {
-        const candidate = this.#candidates.take((root) => runner.hasRoom(root) && !this.#full.has(root));
-        if (candidate === undefined) break;
-        await this.#claim(candidate);
-      }
+    while (!this.#stop.signal.aborted) {
+      const candidate = this.#candidates.take((root) => !this.#claiming.has(root) && runner.hasRoom(root) && !this.#full.has(root));
+      if (candidate === undefined) return;
+      const { root } = candidate;
+      const claimed = this.#claim(candidate).finally(() => {
+        this.#claiming.delete(root);
+        this.#pump();
+      });
+      this.#claiming.set(root, claimed);
     }
   }
 
   async #claim(candidate: Candidate): Promise<void> {
-    const { fx, config } = this.#service.app;
+    const { app, runner } = this.#service;
+    const { fx, config } = app;
     const root = config.roots[candidate.root];
     if (root === undefined) return;
     try {
       const result = await claim(fx, config, root, candidate);
       this.#candidates.settled(candidate, result);
-      if (result.kind === 'claimed') this.#service.runner.take({ id: result.batch, root: root.name, state: 'claimed' });
+      if (result.kind === 'claimed') runner.take({ id: result.batch, root: root.name });
     } catch (thrown) {
       fx.log.warn({ root: root.name, error: asSealError(thrown).toJSON() }, 'a batch could not be claimed; it is tried again');
       this.#candidates.giveBack(candidate);
+      await fx.clock.sleep(faultPause, this.#stop.signal).catch(() => undefined);
     }
   }
 }

@@ -220,7 +220,7 @@ class Daemon {
   async #retire(): Promise<void> {
     const { fx, config } = this.#service.app;
     for (const root of Object.values(config.roots)) {
-      const retired = await retireOriginals(fx, { root, dataDir: config.dataDir });
+      const retired = await retireOriginals(fx, { root });
       if (retired > 0) fx.log.info({ root: root.name, batches: retired }, 'originals removed: their retention is over');
     }
   }
@@ -238,7 +238,7 @@ class Daemon {
           { once: true },
         );
     });
-    return await this.#outcome();
+    return this.#outcome();
   }
 
   /** Until nothing is under way and nothing settles; batches that wait for something are given a few more tries. */
@@ -255,17 +255,12 @@ class Daemon {
       runner.poke();
       await app.fx.clock.sleep(second, signal).catch(() => undefined);
     }
-    return await this.#outcome();
+    return this.#outcome();
   }
 
-  async #outcome(): Promise<RunOutcome> {
-    const { app, runner } = this.#service;
-    const batches = (await app.fx.store.batches({ states: ['delivered', 'failed', 'cancelled'], limit: 100_000 })).filter(
-      ({ finishedAt = 0 }) => finishedAt >= this.#startedAt,
-    );
-    const delivered = batches.filter(({ state }) => state === 'delivered');
-    const inPart = delivered.filter(({ failed }) => failed > 0).length;
-    return { delivered: delivered.length - inPart, inPart, failed: batches.length - delivered.length, waiting: runner.counts().waiting };
+  #outcome(): RunOutcome {
+    const { runner } = this.#service;
+    return { ...runner.ended, waiting: runner.counts().waiting };
   }
 
   async stop(): Promise<void> {

@@ -18,6 +18,7 @@ export type MachineEvent =
   /** An unexpected error: disk, database, a defect. */
   | { readonly kind: 'fault'; readonly error: ErrorReport }
   | { readonly kind: 'retry' }
+  /** It waited as long as it may. Where nothing can be given up any more, it is tried again all the same. */
   | { readonly kind: 'expired'; readonly error: ErrorReport }
   | { readonly kind: 'cancel'; readonly error: ErrorReport };
 
@@ -54,7 +55,7 @@ export function step(current: MachineState, event: MachineEvent): Transition {
   switch (event.kind) {
     case 'start':
     case 'retry':
-      return { next: clear(current), commands: [{ kind: 'run', step: row.step }] };
+      return again(current, row.step);
     case 'result':
       if (event.result.kind === 'done') return move(current, row.done, undefined, row.advances === true);
       if (event.result.kind === 'refused') return move(current, row.refused, event.result.error);
@@ -62,13 +63,21 @@ export function step(current: MachineState, event: MachineEvent): Transition {
     case 'fault':
       return wait(current, event.error);
     case 'expired':
+      return row.cancel === undefined ? again(current, row.step) : move(current, row.refused, event.error);
     case 'cancel':
-      if (row.cancel === undefined) {
-        if (event.kind === 'expired') return wait(current, event.error);
-        throw notNow(current.state, event.kind);
-      }
-      return move(current, event.kind === 'cancel' ? row.cancel : row.refused, event.error);
+      if (row.cancel === undefined) throw notNow(current.state, event.kind);
+      return move(current, row.cancel, event.error);
   }
+}
+
+/** Whether a batch can still be stopped: nothing has left the house. */
+export function mayCancel(state: BatchState): boolean {
+  const row = table[state];
+  return row !== 'final' && row.cancel !== undefined;
+}
+
+function again(current: MachineState, next: Step): Transition {
+  return { next: clear(current), commands: [{ kind: 'run', step: next }] };
 }
 
 function clear(current: MachineState): MachineState {

@@ -1,9 +1,11 @@
 import { asSealError, SealError, type ErrorReport } from '../errors.ts';
-import { finalStates, type Batch, type BatchState } from '../model/batch.ts';
+import { finalStates, type Batch } from '../model/batch.ts';
 import type { StepResult } from '../model/step.ts';
 import type { Effects } from '../ports/effects.ts';
-import { step, type Command, type MachineEvent, type MachineState } from './machine.ts';
+import { Drive } from './drive.ts';
+import { mayCancel, step, type Command, type MachineEvent, type MachineState } from './machine.ts';
 import type { Step } from './states.ts';
+import { Turnstile } from './turnstile.ts';
 
 /** What the stages do for one batch; built from their entry files by stages.ts, or by a test. */
 export type Stages = { readonly [name in Step]: (batch: Batch, signal: AbortSignal) => Promise<StepResult> };
@@ -15,22 +17,10 @@ export interface RunnerOptions {
   readonly perRoot: number;
   /** Steps that read and write many bytes at the same time. */
   readonly copying: number;
-  /** ms that a batch may wait before it fails, by root; undefined: for ever. */
+  /** ms that a batch may wait in all before it fails, by root; undefined: for ever. */
   readonly maxWait: (root: string) => number | undefined;
   /** Delivered: the parts of the signatures leave the database, unless the archive keeps them. */
   readonly dropParts: boolean;
-}
-
-interface Drive {
-  readonly id: string;
-  readonly root: string;
-  state: BatchState;
-  waiting: ErrorReport | undefined;
-  cancelled: ErrorReport | undefined;
-  wake: AbortController;
-  /** Ends a signing step early when the batch is cancelled. */
-  readonly halt: AbortController;
-  ended: Promise<void>;
 }
 
 export interface RunnerCounts {
@@ -38,7 +28,20 @@ export interface RunnerCounts {
   readonly waiting: number;
 }
 
+/** Batches that have ended since the start. */
+export interface EndedCounts {
+  readonly delivered: number;
+  /** Delivered without the documents that failed. */
+  readonly inPart: number;
+  /** To failed/: what was refused, expired or cancelled. */
+  readonly failed: number;
+}
+
 const copyingSteps: ReadonlySet<Step> = new Set(['spool', 'stage', 'file', 'fail']);
+/** ms until a batch whose row could not be read or written is taken up again. */
+const storePause = 5_000;
+
+type Log = RunnerEffects['log'];
 
 /**
  * Takes batches through the machine: executes its commands, writes every transition before the next step, and picks up unfinished batches
@@ -50,13 +53,15 @@ export class Runner {
   readonly #options: RunnerOptions;
   readonly #drives = new Map<string, Drive>();
   readonly #stop = new AbortController();
-  readonly #copyQueue: (() => void)[] = [];
-  #copying = 0;
+  readonly #copies: Turnstile;
+  readonly #ended = { delivered: 0, inPart: 0, failed: 0 };
+  readonly #listeners: (() => void)[] = [];
 
   constructor(fx: RunnerEffects, stages: Stages, options: RunnerOptions) {
     this.#fx = fx;
     this.#stages = stages;
     this.#options = options;
+    this.#copies = new Turnstile(options.copying);
   }
 
   /** Takes up all unfinished batches, oldest first. Documents whose signature is in doubt were put back by `store.settleDoubts`. */
@@ -67,35 +72,37 @@ export class Runner {
   }
 
   /** Starts working on a batch; one that is under way already is left alone. */
-  take(batch: Pick<Batch, 'id' | 'root' | 'state'>): void {
-    if (this.#stop.signal.aborted || this.#drives.has(batch.id)) return;
-    const drive: Drive = {
-      id: batch.id,
-      root: batch.root,
-      state: batch.state,
-      waiting: undefined,
-      cancelled: undefined,
-      wake: new AbortController(),
-      halt: new AbortController(),
-      ended: Promise.resolve(),
-    };
-    this.#drives.set(batch.id, drive);
-    drive.ended = this.#drive(drive).finally(() => this.#drives.delete(drive.id));
+  take({ id, root }: Pick<Batch, 'id' | 'root'>): void {
+    if (this.#stop.signal.aborted || this.#drives.has(id)) return;
+    const drive = new Drive(id, root);
+    this.#drives.set(id, drive);
+    drive.ended = this.#drive(drive).finally(() => {
+      this.#drives.delete(id);
+      drive.cancellation?.refuse(new SealError('SEAL-INTERRUPTED', 'the daemon is stopping', { hint: 'cancel it again later' }));
+      for (const listener of this.#listeners) listener();
+    });
+  }
+
+  /** Calls when a batch is no longer under way: its root may have room for another. */
+  onEnd(call: () => void): void {
+    this.#listeners.push(call);
   }
 
   /** Whether the root may claim another batch now. */
   hasRoom(root: string): boolean {
-    let taken = 0;
-    for (const drive of this.#drives.values()) if (drive.root === root) taken++;
-    return !this.#stop.signal.aborted && taken < this.#options.perRoot;
+    const { running, waiting } = this.counts(root);
+    return !this.#stop.signal.aborted && running + waiting < this.#options.perRoot;
   }
 
   /** Something changed (a PIN, a card, room on a disk, output collected): waiting batches try again at once. */
   poke(id?: string): void {
-    for (const drive of this.#drives.values()) if (id === undefined || drive.id === id) drive.wake.abort();
+    for (const drive of this.#drives.values()) if (id === undefined || drive.id === id) drive.wake();
   }
 
-  /** @throws SealError SEAL-BATCH-UNKNOWN, SEAL-BATCH-STATE when it has ended or its output is on the way out */
+  /**
+   * Stops a batch. Resolves when that is written: its documents are on their way to failed/.
+   * @throws SealError SEAL-BATCH-UNKNOWN; SEAL-BATCH-STATE when it has ended or its output is on the way out; SEAL-INTERRUPTED
+   */
   async cancel(id: string, actor: string): Promise<void> {
     const batch = await this.#fx.store.batch(id);
     if (batch === undefined) throw new SealError('SEAL-BATCH-UNKNOWN', `no batch is called ${id}`, { hint: '“batch list” names them' });
@@ -103,10 +110,8 @@ export class Runner {
     step({ state: batch.state, attempts: 0 }, { kind: 'cancel', error });
     this.take(batch);
     const drive = this.#drives.get(id);
-    if (drive === undefined) return;
-    drive.cancelled = error;
-    drive.halt.abort(error);
-    drive.wake.abort();
+    if (drive === undefined) throw new SealError('SEAL-INTERRUPTED', 'the daemon is stopping', { hint: 'cancel it again later' });
+    await drive.cancel(error);
   }
 
   counts(root?: string): RunnerCounts {
@@ -114,10 +119,14 @@ export class Runner {
     let waiting = 0;
     for (const drive of this.#drives.values()) {
       if (root !== undefined && drive.root !== root) continue;
-      if (drive.waiting === undefined) running++;
-      else waiting++;
+      if (drive.waits) waiting++;
+      else running++;
     }
     return { running, waiting };
+  }
+
+  get ended(): EndedCounts {
+    return { ...this.#ended };
   }
 
   /** Lets steps in progress end at their next safe point, writes their state and takes up nothing more. */
@@ -129,24 +138,39 @@ export class Runner {
 
   async #drive(drive: Drive): Promise<void> {
     const log = this.#fx.log.child({ module: 'batch', batch: drive.id, root: drive.root });
-    let current: MachineState = { state: drive.state, attempts: 0 };
-    let event: MachineEvent = { kind: 'start' };
-    try {
-      while (!this.#stop.signal.aborted) {
-        const { next, commands } = step(current, event);
-        current = next;
-        const answer = await this.#execute(drive, commands, log);
-        if (answer === undefined) return;
-        event = answer;
+    while (!this.#stop.signal.aborted) {
+      try {
+        await this.#untilEnd(drive, log);
+        return;
+      } catch (thrown) {
+        // The database does not answer, or contradicts: what it says when it is asked again counts.
+        log.error({ error: asSealError(thrown).toJSON() }, 'batch stands still');
+        await this.#fx.clock.sleep(storePause, this.#stop.signal).catch(() => undefined);
       }
-    } catch (thrown) {
-      // The database itself does not answer: the batch stays as it was written last and is taken up again later.
-      log.error({ error: asSealError(thrown).toJSON() }, 'batch stands still');
-      await this.#fx.clock.sleep(5_000, this.#stop.signal).catch(() => undefined);
     }
   }
 
-  async #execute(drive: Drive, commands: readonly Command[], log: RunnerEffects['log']): Promise<MachineEvent | undefined> {
+  /** From the state that is written. @throws SealError SEAL-STORE-*, SEAL-DISK-*, SEAL-BATCH-STATE */
+  async #untilEnd(drive: Drive, log: Log): Promise<void> {
+    const batch = await this.#row(drive);
+    drive.resume(batch, this.#fx.clock);
+    let current: MachineState = { state: batch.state, attempts: 0 };
+    let event: MachineEvent | undefined = { kind: 'start' };
+    while (event !== undefined) {
+      const { next, commands } = step(current, event);
+      if (next.state !== current.state) drive.moved();
+      current = next;
+      event = await this.#execute(drive, current, commands, log);
+    }
+  }
+
+  async #row({ id }: Drive): Promise<Batch> {
+    const batch = await this.#fx.store.batch(id);
+    if (batch === undefined) throw new SealError('SEAL-INTERNAL', `the row of batch ${id} is gone`);
+    return batch;
+  }
+
+  async #execute(drive: Drive, { state }: MachineState, commands: readonly Command[], log: Log): Promise<MachineEvent | undefined> {
     for (const command of commands) {
       switch (command.kind) {
         case 'advance':
@@ -157,7 +181,8 @@ export class Runner {
           );
           break;
         case 'run':
-          return await this.#run(drive, command.step, log);
+          if (this.#stop.signal.aborted) return undefined;
+          return await this.#run(drive, state, command.step, log);
         case 'wait':
           return await this.#wait(drive, command, log);
         case 'finish':
@@ -167,77 +192,72 @@ export class Runner {
     return undefined;
   }
 
-  async #advance(drive: Drive, command: Extract<Command, { kind: 'advance' }>): Promise<void> {
+  async #advance(drive: Drive, { from, to, error }: Extract<Command, { kind: 'advance' }>): Promise<void> {
     const { store, clock } = this.#fx;
-    await store.advance(drive.id, command.from, command.to, {
-      ...(command.error === undefined ? {} : { error: command.error }),
-      ...(finalStates.has(command.to) ? { finishedAt: clock.now() } : {}),
-      ...(command.to === 'delivered' && this.#options.dropParts ? { dropParts: true as const } : {}),
+    await store.advance(drive.id, from, to, {
+      ...(error === undefined ? {} : { error }),
+      ...(finalStates.has(to) ? { finishedAt: clock.now() } : {}),
+      ...(to === 'delivered' && this.#options.dropParts ? { dropParts: true as const } : {}),
     });
-    drive.state = command.to;
+    if (to === 'cancelling') drive.cancellation?.written();
+    if (to === 'delivered') this.#ended[drive.inPart ? 'inPart' : 'delivered']++;
+    else if (finalStates.has(to) && to !== 'abandoned') this.#ended.failed++;
   }
 
-  async #run(drive: Drive, name: Step, log: RunnerEffects['log']): Promise<MachineEvent> {
-    const batch = await this.#fx.store.batch(drive.id);
-    if (batch === undefined) throw new SealError('SEAL-INTERNAL', `the row of batch ${drive.id} is gone`);
+  async #run(drive: Drive, state: Batch['state'], name: Step, log: Log): Promise<MachineEvent> {
+    const batch = await this.#row(drive);
     if (batch.waiting !== undefined) await this.#fx.store.setWaiting(drive.id, undefined);
-    drive.waiting = undefined;
-    if (drive.cancelled !== undefined) return { kind: 'cancel', error: drive.cancelled };
+    drive.begin(batch);
+    if (drive.cancellation !== undefined) {
+      if (mayCancel(state)) return { kind: 'cancel', error: drive.cancellation.error };
+      // It was too late: the step had gone too far when the wish came.
+      drive.cancellation.refuse(tooLate(batch));
+      drive.cancellation = undefined;
+    }
     const began = this.#fx.clock.monotonic();
-    const signal = AbortSignal.any([this.#stop.signal, drive.halt.signal]);
+    const signal = mayCancel(state) ? AbortSignal.any([this.#stop.signal, drive.halt]) : this.#stop.signal;
     try {
-      const work = (): Promise<StepResult> => this.#stages[name](batch, name === 'sign' ? signal : this.#stop.signal);
-      const result = copyingSteps.has(name) ? await this.#copy(work) : await work();
+      const work = async (): Promise<StepResult> => await this.#stages[name](batch, signal);
+      const result = copyingSteps.has(name) ? await this.#copies.pass(signal, work) : await work();
       log.debug({ step: name, result: result.kind, ms: this.#fx.clock.monotonic() - began }, 'step ended');
       return { kind: 'result', result };
     } catch (thrown) {
       const error = asSealError(thrown);
-      if (error.code !== 'SEAL-INTERRUPTED')
-        log.warn(
-          {
-            step: name,
-            error: error.toJSON(),
-            ...(error.code === 'SEAL-INTERNAL' ? { stack: error.cause instanceof Error ? error.cause.stack : error.stack } : {}),
-          },
-          'step failed',
-        );
+      if (!signal.aborted) log.warn({ step: name, error: error.toJSON(), ...stackOf(error) }, 'step failed');
       return { kind: 'fault', error: error.toJSON() };
     }
   }
 
-  /** A few batches copy at the same time; the others keep their order. */
-  async #copy<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#copying >= this.#options.copying) await new Promise<void>((resolve) => this.#copyQueue.push(resolve));
-    else this.#copying++;
-    try {
-      return await work();
-    } finally {
-      const next = this.#copyQueue.shift();
-      if (next === undefined) this.#copying--;
-      else next();
-    }
-  }
-
-  async #wait(drive: Drive, { reason, ms }: Extract<Command, { kind: 'wait' }>, log: RunnerEffects['log']): Promise<MachineEvent> {
+  async #wait(drive: Drive, { reason, ms }: Extract<Command, { kind: 'wait' }>, log: Log): Promise<MachineEvent | undefined> {
     const { clock, store } = this.#fx;
-    const batch = await store.batch(drive.id);
-    const since = batch?.waiting?.code === reason.code ? batch.waiting.since : clock.now();
-    if (batch?.waiting?.message !== reason.message) log.info({ reason }, 'batch waits');
+    if (this.#stop.signal.aborted) return undefined;
+    if (drive.mustStop()) return { kind: 'retry' };
+    const { since, again } = drive.stands(reason, clock);
+    if (!again) log.info({ reason }, 'batch waits');
     await store.setWaiting(drive.id, { ...reason, since });
-    drive.waiting = reason;
-    drive.wake = new AbortController();
-    if (drive.cancelled === undefined)
-      await clock.sleep(ms, AbortSignal.any([this.#stop.signal, drive.wake.signal])).catch(() => undefined);
-    drive.wake = new AbortController();
-    if (drive.cancelled !== undefined) return { kind: 'cancel', error: drive.cancelled };
     const limit = this.#options.maxWait(drive.root);
-    if (limit !== undefined && batch !== undefined && clock.now() - batch.claimedAt > limit) {
-      const error = new SealError('SEAL-BATCH-TIMEOUT', `waited longer than maxWait: ${reason.message}`, {
-        ...(reason.hint === undefined ? {} : { hint: reason.hint }),
-        retryable: true,
-      });
-      return { kind: 'expired', error: error.toJSON() };
-    }
-    return { kind: 'retry' };
+    await drive.sleep(clock, limit === undefined ? ms : Math.min(ms, limit - drive.waited), this.#stop.signal);
+    if (drive.mustStop() || limit === undefined || drive.waited < limit) return { kind: 'retry' };
+    return { kind: 'expired', error: expired(reason) };
   }
+}
+
+function tooLate({ id }: Batch): SealError {
+  return new SealError('SEAL-BATCH-STATE', `${id} cannot be cancelled any more`, {
+    hint: 'its signatures are on their way out; wait until it has ended',
+  });
+}
+
+function expired({ message, hint }: ErrorReport): ErrorReport {
+  return new SealError('SEAL-BATCH-TIMEOUT', `waited longer than maxWait: ${message}`, {
+    ...(hint === undefined ? {} : { hint }),
+    retryable: true,
+  }).toJSON();
+}
+
+/** Where a defect of our own comes from. */
+function stackOf(error: SealError): { readonly stack?: string } {
+  if (error.code !== 'SEAL-INTERNAL') return {};
+  const stack = error.cause instanceof Error ? error.cause.stack : error.stack;
+  return stack === undefined ? {} : { stack };
 }

@@ -5,6 +5,8 @@ import type { ErrorReport } from '../errors.ts';
  * there). `refused`: it will not get better by waiting; the batch goes to failed/. A thrown error is a defect or an I/O fault: tried again.
  */
 export type StepResult =
-  { readonly kind: 'done' } | { readonly kind: 'wait'; readonly reason: ErrorReport } | { readonly kind: 'refused'; readonly error: ErrorReport };
+  | { readonly kind: 'done' }
+  | { readonly kind: 'wait'; readonly reason: ErrorReport }
+  | { readonly kind: 'refused'; readonly error: ErrorReport };
 
 export const done: StepResult = { kind: 'done' };

@@ -22,6 +22,8 @@ export interface ReleaseDocument {
   readonly document: BatchDocument;
   /** Private copy in the spool. */
   readonly input: Path;
+  /** Opens an encrypted document; the caller zeroes it. */
+  readonly password?: Buffer;
 }
 
 export interface ReleaseResult {
@@ -76,7 +78,7 @@ export class ReleaseVerifier {
     return { certificates: [...this.#certificates.values()], revocation: this.#options().revocation };
   }
 
-  #job({ document, input }: ReleaseDocument): VerifyJob {
+  #job({ document, input, password }: ReleaseDocument): VerifyJob {
     const signature = demandSignature(document);
     const detached = signature.parts.every((part) => part instanceof Uint8Array);
     return {
@@ -85,6 +87,7 @@ export class ReleaseVerifier {
       detached: detached ? [input] : [],
       digests: [],
       evidence: [],
+      ...(password === undefined ? {} : { password }),
       fileDigests: [...new Set<DigestAlgorithm>(['sha256', this.#settings.archiveDigest])],
     };
   }
