@@ -1,5 +1,6 @@
 import { stripVTControlCharacters, styleText } from 'node:util';
 import type { SealError } from '../errors.ts';
+import { remedies } from './remedies.ts';
 
 type Style = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan';
 
@@ -42,7 +43,7 @@ export class Terminal {
     const lines = error.message.split('\n');
     process.stderr.write(`${style(['bold', 'red'], 'error')} ${style('bold', error.code)}: ${lines.join('\n  ')}\n`);
     if (error.where !== undefined && !error.message.includes(error.where)) process.stderr.write(`  where: ${error.where}\n`);
-    if (error.hint !== undefined) process.stderr.write(`  ${style('cyan', 'hint')}: ${error.hint}\n`);
+    process.stderr.write(`  ${style('cyan', 'hint')}: ${error.hint ?? remedies[error.code]}\n`);
   }
 
   /** Columns as wide as their widest cell; the last one is left ragged. */
