@@ -24,10 +24,18 @@ export interface BatchStore {
    * batch under the same path and with the same SHA-256 takes that signature over and is `signed` at once; it is verified again.
    */
   recordSpooled(id: string, documents: readonly NewDocument[], change?: BatchChange): Promise<void>;
-  /** In order of `seq`, `limit` at most, from `afterSeq` (exclusive). */
+  /**
+   * In order of `seq`, `limit` at most, from `afterSeq` (exclusive). What is omitted is not read: `bytes` leaves the parts without their own
+   * bytes (an empty Buffer for each, ranges as they are), `report` leaves the reports out.
+   */
   documents(
     batch: string,
-    page?: { readonly afterSeq?: number; readonly limit?: number; readonly state?: BatchDocument['state'] },
+    page?: {
+      readonly afterSeq?: number;
+      readonly limit?: number;
+      readonly state?: BatchDocument['state'];
+      readonly omit?: readonly ('bytes' | 'report')[];
+    },
   ): Promise<BatchDocument[]>;
   document(id: number): Promise<BatchDocument | undefined>;
   /** Earlier delivered batches of the root with this path: for duplicates. */

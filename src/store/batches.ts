@@ -4,6 +4,7 @@ import { fromJson, present, toJson } from './rows.ts';
 import type { WriteAudit } from './audit.ts';
 import type { Connection } from './database.ts';
 import type { Methods } from './methods.ts';
+import type { ReportRows } from './reports.ts';
 import type { BatchChange } from '../ports/store.ts';
 
 interface Row {
@@ -70,7 +71,7 @@ export interface BatchRows {
 }
 
 /** The batches and their states. */
-export function batchRows(connection: Connection, writeAudit: WriteAudit): BatchRows {
+export function batchRows(connection: Connection, writeAudit: WriteAudit, reports: ReportRows): BatchRows {
   const { db, now } = connection;
   const byId = db.prepare<[string], Row>('SELECT * FROM batches WHERE id = ?');
   const insert = db.prepare(`INSERT INTO batches
@@ -80,7 +81,6 @@ export function batchRows(connection: Connection, writeAudit: WriteAudit): Batch
     out_path = coalesce(@outPath, out_path), options = coalesce(@options, options), profile = coalesce(@profile, profile),
     keys = coalesce(@keys, keys), finished_at = coalesce(@finishedAt, finished_at) WHERE id = @id AND state = @from`);
   const dropParts = db.prepare('DELETE FROM signature_parts WHERE document IN (SELECT id FROM documents WHERE batch = ?)');
-  const dropReports = db.prepare('DELETE FROM signature_reports WHERE document IN (SELECT id FROM documents WHERE batch = ?)');
   const wait = db.prepare('UPDATE batches SET waiting = ? WHERE id = ?');
   const collect = db.prepare('UPDATE batches SET collected_at = ? WHERE id = ?');
   const open = db.prepare<[], Row>(`SELECT * FROM batches
@@ -114,7 +114,7 @@ export function batchRows(connection: Connection, writeAudit: WriteAudit): Batch
       throw new SealError('SEAL-BATCH-STATE', `batch ${id} is ${batch.state}, not ${from}`, { hint: '`batch show` tells where it stands' });
     if (change.dropParts === true) {
       dropParts.run(batch.n);
-      dropReports.run(batch.n);
+      reports.drop(batch.n);
     }
     const details = { batch: id, root: batch.root, from, to, ...present({ error: change.error?.code }) };
     writeAudit({ at: now(), actor: 'sealtree', action: `batch.${to}`, details });

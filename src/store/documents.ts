@@ -1,6 +1,9 @@
 import { SealError, type ErrorReport } from '../errors.ts';
-import { fromJson, present, toJson } from './rows.ts';
-import { signatureColumns, signatureJoins, toSignature, type SignatureColumns } from './signatures.ts';
+import { decodeParts, shapeOfParts } from './parts.ts';
+import { toJson } from './rows.ts';
+import { reportColumn, reportJoin, signatureColumns, signatureJoins, toSignature } from './signatures.ts';
+import type { ReportRows } from './reports.ts';
+import type { SignatureColumns, SignatureDecoders } from './signatures.ts';
 import type { BatchRows } from './batches.ts';
 import type { Connection } from './database.ts';
 import type { ReferencesOf } from './leaf-references.ts';
@@ -30,7 +33,8 @@ function digestsOf(row: Row): [DigestAlgorithm, Buffer][] {
   });
 }
 
-function toDocument(row: Row, leaves: readonly LeafReference[] | undefined): BatchDocument {
+function toDocument(row: Row, leaves: readonly LeafReference[] | undefined, decode: SignatureDecoders): BatchDocument {
+  const signature = toSignature(row, decode);
   return {
     id: row.id,
     batch: row.batch,
@@ -39,34 +43,49 @@ function toDocument(row: Row, leaves: readonly LeafReference[] | undefined): Bat
     size: row.size,
     digests: digestsOf(row),
     state: row.state,
-    ...present({ error: fromJson(row.error) as BatchDocument['error'], signature: toSignature(row), leaves }),
+    ...(row.error === null ? {} : { error: JSON.parse(row.error) as ErrorReport }),
+    ...(signature === undefined ? {} : { signature }),
+    ...(leaves === undefined ? {} : { leaves }),
   };
+}
+
+interface ReaderParts {
+  readonly batches: BatchRows;
+  readonly referencesOf: ReferencesOf;
+  readonly reports: ReportRows;
 }
 
 /** Reads documents with their signatures and leaves. */
 export function documentReader(
   { db }: Connection,
-  batches: BatchRows,
-  referencesOf: ReferencesOf,
+  { batches, referencesOf, reports }: ReaderParts,
 ): Pick<Methods, 'documents' | 'document'> {
-  const select = `SELECT d.id, b.id AS batch, d.seq, d.rel_path, d.size, d.sha256, d.sha384, d.sha512, d.state, d.error, ${signatureColumns}
-    FROM documents AS d JOIN batches AS b ON b.n = d.batch ${signatureJoins}`;
+  const columns = `d.id, b.id AS batch, d.seq, d.rel_path, d.size, d.sha256, d.sha384, d.sha512, d.state, d.error, ${signatureColumns}`;
+  const joins = `FROM documents AS d JOIN batches AS b ON b.n = d.batch ${signatureJoins}`;
+  const select = `SELECT ${columns}, ${reportColumn} ${joins} ${reportJoin}`;
   const byId = db.prepare<[number], Row>(`${select} WHERE d.id = ?`);
-  const page = db.prepare<[number, number, number], Row>(`${select} WHERE d.batch = ? AND d.seq > ? ORDER BY d.seq LIMIT ?`);
-  const pageInState = db.prepare<[number, number, DocumentState, number], Row>(
-    `${select} WHERE d.batch = ? AND d.seq > ? AND d.state = ? ORDER BY d.seq LIMIT ?`,
-  );
-  const withLeaves = (rows: readonly Row[]): BatchDocument[] => {
+  const pages = (query: string) => ({
+    all: db.prepare<[number, number, number], Row>(`${query} WHERE d.batch = ? AND d.seq > ? ORDER BY d.seq LIMIT ?`),
+    inState: db.prepare<[number, number, DocumentState, number], Row>(
+      `${query} WHERE d.batch = ? AND d.seq > ? AND d.state = ? ORDER BY d.seq LIMIT ?`,
+    ),
+  });
+  const whole = pages(select);
+  const withoutReports = pages(`SELECT ${columns} ${joins}`);
+  const withLeaves = (rows: readonly Row[], parts: SignatureDecoders['parts']): BatchDocument[] => {
     const ids = rows.map(({ id }) => id);
     const references = ids.length === 0 ? undefined : referencesOf(Math.min(...ids), Math.max(...ids));
-    return rows.map((row) => toDocument(row, references?.get(row.id)));
+    const decode = { parts, report: reports.reader() };
+    return rows.map((row) => toDocument(row, references?.get(row.id), decode));
   };
   return {
-    documents: (batch, { afterSeq = -1, limit = -1, state } = {}) => {
+    documents: (batch, { afterSeq = -1, limit = -1, state, omit = [] } = {}) => {
       const { n } = batches.find(batch);
-      return withLeaves(state === undefined ? page.all(n, afterSeq, limit) : pageInState.all(n, afterSeq, state, limit));
+      const { all, inState } = omit.includes('report') ? withoutReports : whole;
+      const rows = state === undefined ? all.all(n, afterSeq, limit) : inState.all(n, afterSeq, state, limit);
+      return withLeaves(rows, omit.includes('bytes') ? shapeOfParts : decodeParts);
     },
-    document: (id) => withLeaves(byId.all(id)).at(0),
+    document: (id) => withLeaves(byId.all(id), decodeParts).at(0),
   };
 }
 
@@ -75,7 +94,7 @@ export interface DocumentRows {
   /** @throws SealError SEAL-BATCH-STATE when there is no such document */
   state(document: number): DocumentState;
   /** Compare and swap. @throws SealError SEAL-BATCH-STATE */
-  move(document: number, from: readonly DocumentState[], to: DocumentState): void;
+  move(document: number, from: readonly [DocumentState, DocumentState?], to: DocumentState): void;
   /** Once failed, failed: the first error stays. @throws SealError SEAL-BATCH-STATE when there is no such document */
   fail(document: number, error: ErrorReport): void;
 }
@@ -83,7 +102,9 @@ export interface DocumentRows {
 /** The states of documents. A batch counts those that failed. */
 export function documentRows({ db }: Connection): DocumentRows {
   const stateOf = db.prepare<[number], { readonly state: DocumentState }>('SELECT state FROM documents WHERE id = ?');
-  const swap = db.prepare('UPDATE documents SET state = ? WHERE id = ?');
+  const swap = db.prepare<[DocumentState, number, DocumentState, DocumentState]>(
+    'UPDATE documents SET state = ? WHERE id = ? AND state IN (?, ?)',
+  );
   const fail = db.prepare("UPDATE documents SET state = 'failed', error = ? WHERE id = ?");
   const count = db.prepare('UPDATE batches SET failed = failed + 1 WHERE n = (SELECT batch FROM documents WHERE id = ?)');
   const find = (document: number): DocumentState => {
@@ -94,9 +115,9 @@ export function documentRows({ db }: Connection): DocumentRows {
   return {
     state: find,
     move: (document, from, to) => {
-      const state = find(document);
-      if (!from.includes(state)) throw new SealError('SEAL-BATCH-STATE', `document ${document} is ${state}, not ${from.join(' or ')}`);
-      swap.run(to, document);
+      const [first, second = first] = from;
+      if (swap.run(to, document, first, second).changes === 1) return;
+      throw new SealError('SEAL-BATCH-STATE', `document ${document} is ${find(document)}, not ${from.join(' or ')}`);
     },
     fail: (document, error) => {
       if (find(document) === 'failed') return;

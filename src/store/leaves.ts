@@ -1,4 +1,4 @@
-import { digestSizes } from '../formats/ers-hash.ts';
+import { digestLengths } from '../formats/digests.ts';
 import { leafKinds, type ReferencesOf } from './leaf-references.ts';
 import { present } from './rows.ts';
 import type { Connection } from './database.ts';
@@ -16,7 +16,7 @@ interface Row {
   readonly batch: string | null;
 }
 
-const digestLengths = new Set([32, 48, 64]);
+const hashLengths = new Set([32, 48, 64]);
 
 interface Parts {
   readonly trees: TreeRows;
@@ -41,7 +41,7 @@ export function leafReader(
     LEFT JOIN batches AS b ON b.n = l.batch ORDER BY l.leaf, l.twin`);
 
   const read = (tree: TreeRow, first: number, end: number): Leaf[] => {
-    const size = digestSizes[tree.digest];
+    const size = digestLengths[tree.digest];
     const hashes = tiles.read(tree, first, end - first);
     const from = tree.first_leaf + first;
     const to = from + hashes.length / size;
@@ -58,7 +58,7 @@ export function leafReader(
     leaf: (id, index) => read(trees.find(id), index, index + 1).at(0),
     leavesPage: (id, afterIndex, limit) => read(trees.find(id), afterIndex + 1, afterIndex + 1 + limit),
     findLeaves: (hash) => {
-      if (!digestLengths.has(hash.length)) return [];
+      if (!hashLengths.has(hash.length)) return [];
       return [...lookup.candidates(hash)]
         .sort((a, b) => a - b)
         .flatMap((leaf) => {

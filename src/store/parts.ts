@@ -34,6 +34,20 @@ export function encodeParts(parts: readonly OutputPart[]): Buffer {
  * @throws SealError SEAL-STORE-CORRUPT
  */
 export function decodeParts(encoded: Buffer): OutputPart[] {
+  return decode(encoded, (start, end) => encoded.subarray(start, end));
+}
+
+const nothing = Buffer.alloc(0);
+
+/**
+ * The parts without their own bytes: ranges as they are, an empty Buffer for each piece of new bytes.
+ * @throws SealError SEAL-STORE-CORRUPT
+ */
+export function shapeOfParts(encoded: Buffer): OutputPart[] {
+  return decode(encoded, () => nothing);
+}
+
+function decode(encoded: Buffer, bytes: (start: number, end: number) => Buffer): OutputPart[] {
   const parts: OutputPart[] = [];
   for (let at = 0; at < encoded.length;) {
     const isRange = encoded[at] === 1;
@@ -42,9 +56,7 @@ export function decodeParts(encoded: Buffer): OutputPart[] {
       throw new SealError('SEAL-STORE-CORRUPT', 'the parts of an output cannot be read', {
         hint: 'restore the last backup (archive restore)',
       });
-    parts.push(
-      isRange ? { offset: encoded.readUIntBE(at + 1, 6), length: encoded.readUIntBE(at + 7, 6) } : encoded.subarray(at + bytesHead, end),
-    );
+    parts.push(isRange ? { offset: encoded.readUIntBE(at + 1, 6), length: encoded.readUIntBE(at + 7, 6) } : bytes(at + bytesHead, end));
     at = end;
   }
   return parts;

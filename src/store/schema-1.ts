@@ -77,6 +77,14 @@ CREATE TABLE signatures (
 -- Large and short-lived, so beside the rows that stay: encoding in parts.ts, reports as JSON.
 CREATE TABLE signature_parts (document INTEGER PRIMARY KEY REFERENCES signatures (document) ON DELETE CASCADE, parts BLOB NOT NULL) STRICT;
 CREATE TABLE signature_reports (document INTEGER PRIMARY KEY REFERENCES signatures (document) ON DELETE CASCADE, report TEXT NOT NULL) STRICT;
+-- What reports of a batch have in common: reports.ts.
+CREATE TABLE report_pieces (
+  n      INTEGER PRIMARY KEY,
+  batch  INTEGER NOT NULL REFERENCES batches (n),
+  sha256 BLOB NOT NULL,
+  piece  TEXT NOT NULL,
+  UNIQUE (batch, sha256)
+) STRICT;
 
 -- One tree is open at a time, so leaves are numbered through all trees: a tree's leaves are first_leaf, first_leaf + 1 …
 -- first_leaf is a multiple of 256, so that a tile belongs to one tree.

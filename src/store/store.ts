@@ -11,6 +11,7 @@ import { leafLookup } from './leaf-lookup.ts';
 import { leafReferences } from './leaf-references.ts';
 import { leafTiles } from './leaf-tiles.ts';
 import { leafReader } from './leaves.ts';
+import { reportRows } from './reports.ts';
 import { earlierSignatures } from './reuse.ts';
 import { signatureRows } from './signatures.ts';
 import { spooling } from './spooling.ts';
@@ -24,7 +25,8 @@ import type { Methods } from './methods.ts';
 /** All methods of the store over one connection, synchronous, each to be run in a transaction. */
 export function storeMethods(connection: Connection): Methods {
   const log = auditLog(connection);
-  const batches = batchRows(connection, log.audit);
+  const reports = reportRows(connection);
+  const batches = batchRows(connection, log.audit, reports);
   const numberOfKey = keyNumbers(connection);
   const documents = documentRows(connection);
   const signatures = signatureRows(connection, numberOfKey);
@@ -36,10 +38,10 @@ export function storeMethods(connection: Connection): Methods {
   return {
     ...log,
     ...batches.methods,
-    ...documentReader(connection, batches, referencesOf),
+    ...documentReader(connection, { batches, referencesOf, reports }),
     ...spooling(connection, batches, signatures, earlierSignatures(connection)),
     ...intents(connection, documents, signatures, numberOfKey, log.audit),
-    ...verification(connection, documents, signatures),
+    ...verification(connection, { documents, signatures, reports }),
     ...trees.methods,
     ...appending(connection, { batches, trees, tiles, lookup, writeBlobs }),
     ...leafReader(connection, { trees, tiles, lookup, referencesOf }),

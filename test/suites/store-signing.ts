@@ -40,6 +40,53 @@ export function signingSuite(open: OpenStoreUnderTest): void {
     assert.ok(Buffer.isBuffer(found.signature.parts[2]));
   });
 
+  test('reports that share chains come back whole, each with its own; those of another batch and of a retry as well', async (t) => {
+    const under = await open(t);
+    const chain = { indication: 'PASSED', certificates: [{ subject: 'CN=a' }] };
+    const other = { indication: 'INDETERMINATE', errors: ['ä'] };
+    const report = (file: string, own: object) => ({
+      file,
+      signatures: [
+        { signer: { subject: 'CN=a' }, chain: own, timestamps: [{ genTime: file, chain }] },
+        { chain, timestamps: [] },
+      ],
+    });
+    const expected = new Map<string, object[]>();
+    for (const batch of ['b1', 'b2']) {
+      const ids = (await batchWith(under.store, batch, newDocuments(4))).map(({ id }) => id);
+      await sign(under.store, ids);
+      const reports = ids.map((id, n) => report(`${id}`, n % 2 === 0 ? chain : other));
+      const results = ids.map((document, n) => ({ document, outputDigest: sha256('o'), outputSize: 1, report: reports[n] }));
+      // Across two calls as well: what the first one wrote, the second finds.
+      await under.store.recordVerified(results.slice(0, 1));
+      await under.store.recordVerified(results.slice(1));
+      expected.set(batch, reports);
+    }
+    await under.reopen();
+    for (const [batch, reports] of expected)
+      assert.deepEqual((await under.store.documents(batch)).map(({ signature }) => signature?.report), reports); // prettier-ignore
+    assert.deepEqual((await under.store.document(1))?.signature?.report, expected.get('b1')?.[0]);
+    await through(under.store, 'b1', 'admitted', 'signed', 'archived', 'staged', 'released');
+    await under.store.advance('b1', 'released', 'delivered', { dropParts: true });
+    assert.deepEqual((await under.store.documents('b2')).map(({ signature }) => signature?.report), expected.get('b2')); // prettier-ignore
+  });
+
+  test('what is omitted is not there; the rest is as ever', async (t) => {
+    const { store } = await open(t);
+    const [document] = await batchWith(store, 'b1', [newDocument(0)]);
+    const id = document?.id ?? 0;
+    await sign(store, [id], { parts: [{ offset: 0, length: 9 }, Buffer.from('signature')] });
+    await store.recordVerified([{ document: id, outputDigest: sha256('o'), outputSize: 1, report: { file: 'a' } }]);
+    const [whole] = await store.documents('b1');
+    const { report, ...signature } = whole?.signature ?? newSignature();
+    assert.ok(report);
+    const shape = [{ offset: 0, length: 9 }, Buffer.alloc(0)];
+    assert.deepEqual((await store.documents('b1', { omit: ['report'] }))[0], { ...whole, signature });
+    assert.deepEqual((await store.documents('b1', { omit: ['bytes'] }))[0]?.signature, { ...signature, report, parts: shape });
+    const light = await store.documents('b1', { omit: ['bytes', 'report'], state: 'verified' });
+    assert.deepEqual(light, [{ ...whole, signature: { ...signature, parts: shape } }]);
+  });
+
   test('a view of a large document costs its own bytes only', async (t) => {
     const { store } = await open(t);
     const [document] = await batchWith(store, 'b1', [newDocument(0)]);
