@@ -6,6 +6,7 @@ import type { Effects } from '../ports/effects.ts';
 import type { ApprovedDirectory, SweepReport, TreeWatch } from '../ports/watching.ts';
 import type { Candidate, ClaimResult } from './candidate.ts';
 import { LateArrivals } from './late-arrivals.ts';
+import { pauseAfter, settleTime } from './pace.ts';
 import { lookAt, newPending, toCandidate, type Pending } from './pending.ts';
 import { liesBelow, rulesOf, type Rules } from './rules.ts';
 
@@ -20,11 +21,6 @@ export interface Listener {
   changed(): void;
 }
 
-const defaultSettle = 5_000;
-const sharedSettle = 30_000;
-/** A pass takes at most this share of the time. */
-const passShare = 50;
-const shortestPass = 1_000;
 const longestRefusal = 300_000;
 const warningLimit = 20;
 /** ms between two looks for what is due. */
@@ -47,6 +43,7 @@ export class RootWatch {
   #report: SweepReport | undefined;
   #problem: SealError | undefined;
   #sweptAt: number | undefined;
+  #sweeping: Promise<void> | undefined;
   #looking = 0;
   #loop: Promise<void> = Promise.resolve();
 
@@ -95,8 +92,15 @@ export class RootWatch {
     return false;
   }
 
-  /** One pass; its outcome is remembered. */
+  /** One pass; its outcome is remembered. Whoever asks while one is under way gets that one. */
   async sweep(): Promise<void> {
+    this.#sweeping ??= this.#sweepOnce().finally(() => {
+      this.#sweeping = undefined;
+    });
+    await this.#sweeping;
+  }
+
+  async #sweepOnce(): Promise<void> {
     try {
       const report = await this.#pass();
       if (report.fallback !== undefined && this.#report?.fallback !== report.fallback)
@@ -136,7 +140,7 @@ export class RootWatch {
       pending.batch = result.batch;
       pending.reason = result.error;
       // Longer each time: a file may stay open for hours.
-      pending.due = now + Math.min(longestRefusal, this.settle * 2 ** Math.min(pending.looks, 10));
+      pending.due = now + Math.min(longestRefusal, settleTime(this.root, this.#report) * 2 ** Math.min(pending.looks, 10));
     } else this.pending.delete(key);
     if (result.kind === 'claimed') this.#late.remember(key, this.#fx.clock.monotonic());
     this.#listener.changed();
@@ -148,13 +152,6 @@ export class RootWatch {
     if (pending === undefined) return;
     pending.candidate = undefined;
     pending.due = this.#fx.clock.monotonic();
-  }
-
-  /** ms that a batch must stand still; longer where changes of other machines are only seen by polling. */
-  get settle(): number {
-    if (this.root.approval.mode === 'quiet') return this.root.approval.quiet;
-    const foreign = this.root.watch === 'auto' && this.#report?.mode === 'poll' && this.#report.fallback !== undefined;
-    return foreign && this.root.settle === defaultSettle ? sharedSettle : this.root.settle;
   }
 
   async #pass(): Promise<SweepReport> {
@@ -171,19 +168,12 @@ export class RootWatch {
   async #sweepOn(): Promise<void> {
     while (!this.#stop.signal.aborted) {
       try {
-        await this.#fx.clock.sleep(this.#pause(), this.#stop.signal);
+        await this.#fx.clock.sleep(pauseAfter(this.#report, this.root.sweep), this.#stop.signal);
       } catch {
         return;
       }
       await this.sweep();
     }
-  }
-
-  /** ms to the next pass: 2 % of the time at most, and where it is polled as soon as that allows. */
-  #pause(): number {
-    const { took, mode } = this.#report ?? { took: 0, mode: 'events' };
-    const affordable = Math.max(shortestPass, took * passShare);
-    return mode === 'poll' ? Math.min(this.root.sweep, affordable) : Math.max(this.root.sweep, took * passShare);
   }
 
   #hint(approved: ApprovedDirectory): void {
@@ -222,7 +212,7 @@ export class RootWatch {
     const key = pending.approved.relPath.toString('latin1');
     this.#looking++;
     try {
-      const look = await lookAt(this.#fx, this.root, this.rules, pending, this.settle);
+      const look = await lookAt(this.#fx, this.root, this.rules, pending, settleTime(this.root, this.#report));
       if (this.pending.get(key) !== pending) return;
       if (look.kind === 'again') pending.due = this.#fx.clock.monotonic() + look.ms;
       else if (look.kind === 'gone' && pending.batch === undefined) this.pending.delete(key);
@@ -233,7 +223,7 @@ export class RootWatch {
       }
     } catch (thrown) {
       pending.reason = asSealError(thrown);
-      pending.due = this.#fx.clock.monotonic() + this.settle;
+      pending.due = this.#fx.clock.monotonic() + settleTime(this.root, this.#report);
       this.#fx.log.warn(
         { batch: displayName(pending.approved.relPath), error: pending.reason.toJSON() },
         'an approved directory cannot be looked at',

@@ -260,6 +260,17 @@ suite('between roots', () => {
     assert.ok(faults > 2);
   });
 
+  test('passes that are asked for at the same time are one', async (t) => {
+    const house = await IntakeHouse.open(t);
+    const candidates = await watched(t, house);
+    house.place('a', { x: 'x' });
+    await Promise.all(Array.from({ length: 5 }, () => candidates.sweep()));
+    assert.equal(stateOf(candidates).approved, 1);
+    house.place('b', { x: 'x' });
+    await candidates.sweep();
+    assert.equal(stateOf(candidates).approved, 2);
+  });
+
   test('an outer approval takes in what was approved inside', async (t) => {
     const house = await IntakeHouse.open(t);
     house.place('outer/inner', { x: 'x' });

@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { SealError } from '../../src/errors.ts';
 import { batchId } from '../../src/formats/batch-id.ts';
 import { incomplete } from '../../src/watcher/incomplete.ts';
+import { pauseAfter, settleTime } from '../../src/watcher/pace.ts';
 import { FairQueue, type Queued } from '../../src/watcher/queue.ts';
 import { rulesOf } from '../../src/watcher/rules.ts';
 import { narrow, parseSemaphore } from '../../src/watcher/semaphore.ts';
@@ -54,6 +55,26 @@ suite('settling', () => {
       incomplete(different, 2, '/in/x').message,
       '1 of 2 expected files are missing (“ü/b.pdf”); the semaphore does not name “c.pdf”',
     );
+  });
+});
+
+suite('pace', () => {
+  test('passes back events up, take 2 % of the time at most, and poll as fast as that allows but no slower than configured', () => {
+    assert.equal(pauseAfter(undefined, 10_000), 10_000);
+    assert.equal(pauseAfter({ took: 20, mode: 'events' }, 10_000), 10_000);
+    assert.equal(pauseAfter({ took: 400, mode: 'events' }, 10_000), 20_000);
+    assert.equal(pauseAfter({ took: 1, mode: 'poll' }, 10_000), 1_000);
+    assert.equal(pauseAfter({ took: 100, mode: 'poll' }, 10_000), 5_000);
+    assert.equal(pauseAfter({ took: 5_000, mode: 'poll' }, 10_000), 10_000);
+  });
+
+  test('a root that turns out to be polled settles for 30 s, unless its configuration says otherwise', () => {
+    const root = rootConfig('/r', { watch: 'auto', settle: 5_000 });
+    assert.equal(settleTime(root, { mode: 'events' }), 5_000);
+    assert.equal(settleTime(root, { mode: 'poll' }), 30_000);
+    assert.equal(settleTime({ ...root, settle: 2_000 }, { mode: 'poll' }), 2_000);
+    assert.equal(settleTime({ ...root, watch: 'poll' }, { mode: 'poll' }), 5_000);
+    assert.equal(settleTime({ ...root, approval: { mode: 'quiet', name: 'APPROVED', quiet: 7 } }, { mode: 'poll' }), 7);
   });
 });
 
