@@ -1,4 +1,3 @@
-export { digestLengths as digestSizes } from './digests.ts';
 import { digestOf } from './digests.ts';
 import type { AnyDigest } from '../model/algorithms.ts';
 

@@ -1,4 +1,5 @@
-import { digestSizes, hashList } from '../formats/ers-hash.ts';
+import { digestLengths } from '../formats/digests.ts';
+import { hashList } from '../formats/ers-hash.ts';
 import { SealError } from '../errors.ts';
 import { leafKinds } from './leaf-references.ts';
 import { LeafSet } from './leaf-set.ts';
@@ -30,7 +31,7 @@ export function appending({ db }: Connection, { batches, trees, tiles, lookup, w
   const setOf = (tree: TreeRow): LeafSet => {
     if (known?.seq === tree.seq && known.set.size === tree.leaves) return known.set;
     const set = new LeafSet();
-    const size = digestSizes[tree.digest];
+    const size = digestLengths[tree.digest];
     for (let first = 0; first < tree.leaves; first += 16 * tileSize) {
       const hashes = tiles.read(tree, first, 16 * tileSize);
       for (let at = 0; at < hashes.length; at += size) set.add(hashes.subarray(at, at + size));
@@ -85,7 +86,7 @@ export function appending({ db }: Connection, { batches, trees, tiles, lookup, w
 
 /** Hash of a leaf (RFC 4998 §4.2). @throws SealError SEAL-ARCHIVE-OPEN when the members were not made with the tree's digest */
 function leafHash(members: readonly Buffer[], tree: TreeRow): Buffer {
-  const size = digestSizes[tree.digest];
+  const size = digestLengths[tree.digest];
   if (members.length === 0) throw new SealError('SEAL-INTERNAL', 'a leaf without members');
   const stranger = members.find((member) => member.length !== size);
   if (stranger !== undefined)

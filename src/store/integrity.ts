@@ -1,5 +1,5 @@
 import { auditFault } from '../formats/audit.ts';
-import { digestSizes } from '../formats/ers-hash.ts';
+import { digestLengths } from '../formats/digests.ts';
 import { tileSize } from './leaf-tiles.ts';
 import type { Connection } from './database.ts';
 import type { Methods } from './methods.ts';
@@ -44,7 +44,7 @@ export function integrity({ db }: Connection, auditRows: Methods['auditRows']): 
   const leaves = (): string[] =>
     trees
       .all()
-      .filter(({ digest, leaves: count, rows, bytes }) => rows !== count || bytes !== count * digestSizes[digest])
+      .filter(({ digest, leaves: count, rows, bytes }) => rows !== count || bytes !== count * digestLengths[digest])
       .map(({ id, leaves: count, rows, bytes }) => `tree ${id} has ${count} leaves, but ${rows} rows and ${bytes} bytes of hashes`);
 
   return { integrity: () => [...pages(), ...foreignKeys(), ...audit(), ...leaves()] };

@@ -1,5 +1,5 @@
 import { leafTiles, tileSize } from './leaf-tiles.ts';
-import { digestSizes } from '../formats/ers-hash.ts';
+import { digestLengths } from '../formats/digests.ts';
 import type { Connection } from './database.ts';
 import type { DigestAlgorithm } from '../model/algorithms.ts';
 
@@ -50,7 +50,7 @@ export function leafLookup(connection: Connection): LeafLookup {
   /** Calls for every leaf hash and every member's hash of the leaf numbers from `from` to `end`. */
   const eachHash = (from: number, end: number, call: (hashes: Buffer, size: number, leaf: (index: number) => number) => void): void => {
     for (const tree of trees.all(end, from)) {
-      const size = digestSizes[tree.digest];
+      const size = digestLengths[tree.digest];
       const first = Math.max(from - tree.first_leaf, 0);
       const stop = Math.min(end - tree.first_leaf, tree.leaves);
       for (let at = first; at < stop; at += tileSize * 16)

@@ -1,4 +1,4 @@
-import { digestSizes } from '../formats/ers-hash.ts';
+import { digestLengths } from '../formats/digests.ts';
 import { SealError } from '../errors.ts';
 import type { Connection } from './database.ts';
 import type { DigestAlgorithm } from '../model/algorithms.ts';
@@ -29,7 +29,7 @@ export function leafTiles({ db }: Connection): LeafTiles {
   const put = db.prepare('INSERT OR REPLACE INTO leaf_tiles (n, hashes) VALUES (?, ?)');
   return {
     read: (tree, first, count) => {
-      const size = digestSizes[tree.digest];
+      const size = digestLengths[tree.digest];
       const end = Math.min(first + count, tree.leaves);
       if (first < 0 || end <= first) return Buffer.alloc(0);
       const hashes = Buffer.allocUnsafeSlow((end - first) * size);
@@ -47,7 +47,7 @@ export function leafTiles({ db }: Connection): LeafTiles {
       return hashes;
     },
     append: (tree, hashes) => {
-      const size = digestSizes[tree.digest];
+      const size = digestLengths[tree.digest];
       const base = tree.first_leaf / tileSize;
       for (let done = 0; done < hashes.length;) {
         const at = tree.leaves + done;

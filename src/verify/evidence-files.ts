@@ -62,6 +62,8 @@ function judge(context: VerifyContext, record: Buffer, objects: readonly Digeste
   try {
     return verifyEvidenceRecord(record, objects, {
       at: context.options.at,
+      // Without trust only the structure is judged: no end dates.
+      catalogue: context.trust?.catalogue ?? [],
       judge: (token, at) => judgeToken(context, token, { kind: 'evidence-record', at }),
     });
   } catch (error) {
