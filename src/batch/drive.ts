@@ -77,6 +77,11 @@ export class Drive {
     return { since: this.#reason.since, again: again !== undefined };
   }
 
+  /** Whether the step that runs waits inside itself. */
+  pause(waits: boolean): void {
+    this.#waits = waits;
+  }
+
   async sleep(clock: Clock, ms: number, stop: AbortSignal): Promise<void> {
     const began = clock.monotonic();
     this.#waits = true;

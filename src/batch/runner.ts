@@ -3,12 +3,16 @@ import { finalStates, type Batch } from '../model/batch.ts';
 import type { StepResult } from '../model/step.ts';
 import type { Effects } from '../ports/effects.ts';
 import { Drive } from './drive.ts';
+import { Pause } from './pause.ts';
 import { mayCancel, step, type Command, type MachineEvent, type MachineState } from './machine.ts';
 import type { Step } from './states.ts';
 import { Turnstile } from './turnstile.ts';
 
+/** A step tells that it waits inside itself (a signature for its timestamp), and why; undefined when it goes on. */
+export type OnWaiting = (reason: ErrorReport | undefined) => void;
+
 /** What the stages do for one batch; built from their entry files by stages.ts, or by a test. */
-export type Stages = { readonly [name in Step]: (batch: Batch, signal: AbortSignal) => Promise<StepResult> };
+export type Stages = { readonly [name in Step]: (batch: Batch, signal: AbortSignal, onWaiting: OnWaiting) => Promise<StepResult> };
 
 export type RunnerEffects = Pick<Effects, 'clock' | 'log' | 'store'>;
 
@@ -215,16 +219,23 @@ export class Runner {
       drive.cancellation = undefined;
     }
     const began = this.#fx.clock.monotonic();
-    const signal = mayCancel(state) ? AbortSignal.any([this.#stop.signal, drive.halt]) : this.#stop.signal;
+    const pause = new Pause(this.#fx, drive, this.#options.maxWait(drive.root), log);
+    const signal = mayCancel(state) ? AbortSignal.any([this.#stop.signal, drive.halt, pause.over]) : this.#stop.signal;
     try {
-      const work = async (): Promise<StepResult> => await this.#stages[name](batch, signal);
+      const work = async (): Promise<StepResult> =>
+        await this.#stages[name](batch, signal, (reason) => {
+          pause.note(reason);
+        });
       const result = copyingSteps.has(name) ? await this.#copies.pass(signal, work) : await work();
       log.debug({ step: name, result: result.kind, ms: this.#fx.clock.monotonic() - began }, 'step ended');
       return { kind: 'result', result };
     } catch (thrown) {
+      if (pause.over.aborted && pause.reason !== undefined) return { kind: 'expired', error: expired(pause.reason) };
       const error = asSealError(thrown);
       if (!signal.aborted) log.warn({ step: name, error: error.toJSON(), ...stackOf(error) }, 'step failed');
       return { kind: 'fault', error: error.toJSON() };
+    } finally {
+      pause.end();
     }
   }
 
