@@ -125,20 +125,35 @@ function tooLong(path: Path, maxBytes: number): SealError {
   return new SealError('SEAL-DOC-LIMIT', `longer than ${maxBytes} bytes`, { where: shown(path), hint: 'this file is meant to be small' });
 }
 
+/** Bytes gathered before they are written. */
+const writeBuffer = 1 << 16;
+
 async function create(target: Path, pieces: AsyncIterable<Uint8Array>, algorithm: 'sha256' | 'sha384' | 'sha512'): Promise<WrittenFile> {
   const handle = await open(target, openNew, 0o644).catch((cause: unknown) => {
     throw diskError(cause, target, 'create the file');
   });
   const hash = createHash(algorithm);
   let size = 0;
+  let held: Uint8Array[] = [];
+  let heldBytes = 0;
+  const flush = async (): Promise<void> => {
+    const bytes = Buffer.concat(held);
+    held = [];
+    heldBytes = 0;
+    hash.update(bytes);
+    size += bytes.length;
+    await handle.writeFile(bytes).catch((cause: unknown) => {
+      throw diskError(cause, target, 'write the file');
+    });
+  };
   try {
     for await (const piece of pieces) {
-      hash.update(piece);
-      await handle.writeFile(piece).catch((cause: unknown) => {
-        throw diskError(cause, target, 'write the file');
-      });
-      size += piece.length;
+      held.push(piece);
+      heldBytes += piece.length;
+      // Lines of a report are small, and each write costs as much as hundreds of them.
+      if (heldBytes >= writeBuffer) await flush();
     }
+    await flush();
   } catch (thrown) {
     await handle.close();
     await unlink(target).catch(() => undefined);
