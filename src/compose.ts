@@ -31,7 +31,7 @@ import { keySources } from './signer/keys/index.ts';
 import { timestampAuthorities } from './signer/tsa/index.ts';
 import { acquireLock } from './store/lock.ts';
 import { openStore } from './store/sqlite.ts';
-import { packageVersion } from './effects/version.ts';
+import { packageVersion, programName } from './effects/version.ts';
 
 export { packageVersion };
 
@@ -217,7 +217,7 @@ export async function initialize(directory: string): Promise<InitResult> {
       {
         directory: resolve(directory),
         shownAs: directory,
-        program: 'sealtree',
+        program: programName,
         timezone: Intl.DateTimeFormat().resolvedOptions().timeZone,
       },
     );
