@@ -1,6 +1,6 @@
 import { appendBatch } from '../archive/append.ts';
-import { signAndVerify } from '../batch/sign-step.ts';
-import { materialOf } from '../batch/stages.ts';
+import { signAndVerify, type SignStepOptions, type SignStepParts } from '../batch/sign-step.ts';
+import { materialOf } from '../batch/material.ts';
 import { asSealError, SealError, type ErrorReport } from '../errors.ts';
 import { batchId } from '../formats/batch-id.ts';
 import { baseName, displayName, joinPath } from '../formats/names.ts';
@@ -8,6 +8,7 @@ import { spoolDirectory, spoolFile } from '../formats/places.ts';
 import type { DigestAlgorithm } from '../model/algorithms.ts';
 import type { Batch, BatchDocument } from '../model/batch.ts';
 import type { Profile } from '../model/signature.ts';
+import type { StepResult } from '../model/step.ts';
 import type { NewDocument } from '../ports/store.ts';
 import type { Call } from './context.ts';
 import { keySource } from './keys.ts';
@@ -64,7 +65,7 @@ export async function signFiles(service: Service, args: SignArgs, call: Call): P
   const id = await spoolFiles(service, commandLine, profile, args.keys ?? freeKeys(service), args.files, args.out);
   const batch = await mustHave(service, id);
   try {
-    const result = await signAndVerify({ ...service, fx, config }, batch, { root: undefined, onError: 'deliverRest' }, call.signal);
+    const result = await signNow({ ...service, fx, config }, batch, { root: undefined, onError: 'deliverRest' }, call.signal);
     if (result.kind === 'wait') throw SealError.from(result.reason);
     if (result.kind === 'done') await deliver(service, batch, args.out);
     else await end(service, id, result.error);
@@ -75,6 +76,20 @@ export async function signFiles(service: Service, args: SignArgs, call: Call): P
     await fx.files.remove(spoolDirectory(config.dataDir, id));
   }
   return await answer(service, id, args);
+}
+
+/** Somebody waits at a terminal: what would wait for a timestamp authority is an error at once. */
+async function signNow(
+  parts: SignStepParts,
+  batch: Batch,
+  options: Omit<SignStepOptions, 'onWaiting'>,
+  signal: AbortSignal,
+): Promise<StepResult> {
+  const blocked = new AbortController();
+  const onWaiting = (reason: ErrorReport | undefined): void => {
+    if (reason !== undefined) blocked.abort(SealError.from(reason));
+  };
+  return await signAndVerify(parts, batch, { ...options, onWaiting }, AbortSignal.any([signal, blocked.signal]));
 }
 
 /** Keys that are not reserved for roots. */
@@ -148,7 +163,7 @@ async function deliver(service: Service, batch: Batch, out: string): Promise<voi
   const { fx, config } = service.app;
   const { store, files } = fx;
   await store.advance(batch.id, 'admitted', 'signed');
-  const appended = await appendBatch(fx, config.archive, batch, await materialOf(fx, service.release, batch));
+  const appended = await appendBatch(fx, config.archive, batch, await materialOf({ fx, config, release: service.release }, batch, {}));
   if (appended.kind !== 'done') throw SealError.from(appended.kind === 'wait' ? appended.reason : appended.error);
   const desk = joinPath(out, `.sealtree-${batch.id}`);
   await files.makeDirectory(desk, 0o700);
@@ -251,7 +266,7 @@ export async function testKey(
   const error = new SealError('SEAL-BATCH-CANCELLED', `a trial signature for ${call.actor}`, { hint: 'nothing is to be done' }).toJSON();
   try {
     const parts = { ...service, fx, config: { ...config, profiles: { ...config.profiles, [trial]: profile } } };
-    const result = await signAndVerify(parts, await mustHave(service, id), { root, onError: 'failBatch' }, call.signal);
+    const result = await signNow(parts, await mustHave(service, id), { root, onError: 'failBatch' }, call.signal);
     if (result.kind !== 'done') throw SealError.from(result.kind === 'wait' ? result.reason : result.error);
     return {
       name,

@@ -21,6 +21,8 @@ export interface SignStepOptions {
   readonly onError: 'failBatch' | 'deliverRest';
   /** For encrypted documents; the caller zeroes it. */
   readonly password?: Buffer;
+  /** While signatures that are made wait for a timestamp: why; undefined when it goes on. */
+  readonly onWaiting?: (reason: ErrorReport | undefined) => void;
 }
 
 const page = 256;
@@ -38,6 +40,7 @@ export async function signAndVerify(
 ): Promise<StepResult> {
   const { fx } = parts;
   let waits: ErrorReport | undefined;
+  await settleDoubts(fx, batch.id);
   if (batch.keys.length === 0) await takeUnsigned(fx, batch);
   else {
     const verify = async (documents: readonly BatchDocument[]): Promise<void> => {
@@ -55,6 +58,13 @@ export async function signAndVerify(
   }
   if (waits !== undefined) return { kind: 'wait', reason: waits };
   return await judge(fx, batch.id, options.onError);
+}
+
+/** After a step that could not record what a key did: the signatures count, and the documents are signed again. */
+async function settleDoubts({ clock, log, store }: Pick<Effects, 'clock' | 'log' | 'store'>, batch: string): Promise<void> {
+  const doubts = await store.settleDoubts(clock.now(), batch);
+  if (doubts.length > 0)
+    log.warn({ batch, documents: doubts.length }, 'signatures were made and not recorded: their documents are signed again');
 }
 
 async function sign(
@@ -82,9 +92,7 @@ async function sign(
       ...(options.password === undefined ? {} : { password: options.password }),
       signal,
       onWaiting: (reason) => {
-        void fx.store
-          .setWaiting(batch.id, reason === undefined ? undefined : { ...reason.toJSON(), since: fx.clock.now() })
-          .catch(() => undefined);
+        options.onWaiting?.(reason?.toJSON());
       },
     },
     onChunk,
@@ -127,20 +135,29 @@ function sha256Of({ digests, relPath }: BatchDocument): Buffer {
   return digest;
 }
 
+/** Every document is verified or has failed by now; how the batch goes on is a matter of those that failed. */
 async function judge({ store }: Pick<Effects, 'store'>, id: string, onError: SignStepOptions['onError']): Promise<StepResult> {
+  for (const state of ['spooled', 'signing', 'signed'] as const) {
+    const [left] = await store.documents(id, { state, limit: 1 });
+    if (left !== undefined)
+      throw new SealError('SEAL-INTERNAL', `a document is ${state} although all were worked on`, { where: displayName(left.relPath) });
+  }
   const batch = await store.batch(id);
   if (batch === undefined) throw new SealError('SEAL-INTERNAL', `the row of batch ${id} is gone`);
   if (batch.failed === 0 || (onError === 'deliverRest' && batch.failed < batch.documents)) return done;
   const [first] = await store.documents(id, { state: 'failed', limit: 1 });
+  return { kind: 'refused', error: refusedBecause(batch, first) };
+}
+
+function refusedBecause({ documents, failed }: Batch, first: BatchDocument | undefined): ErrorReport {
   const cause = first?.error;
-  const error = new SealError(
+  return new SealError(
     cause?.code ?? 'SEAL-VERIFY-FAILED',
-    `${batch.failed} of ${batch.documents} documents failed, the first: ${cause?.message ?? 'unknown'}`,
+    `${failed} of ${documents} documents failed, the first: ${cause?.message ?? 'unknown'}`,
     {
       ...(first === undefined ? {} : { where: displayName(first.relPath) }),
       ...(cause?.hint === undefined ? {} : { hint: cause.hint }),
       retryable: true,
     },
-  );
-  return { kind: 'refused', error: error.toJSON() };
+  ).toJSON();
 }

@@ -54,10 +54,11 @@ export interface BatchStore {
   recordVerified(results: readonly VerifiedDocument[]): Promise<void>;
   failDocuments(failures: readonly { readonly document: number; readonly error: ErrorReport }[]): Promise<void>;
   /**
-   * Intents without an outcome, from before this process: a signature may exist that nobody recorded. Closes them as `doubt`, puts
-   * their documents back to `spooled` (policy: sign again) and tells which.
+   * Intents without an outcome that nobody works on: those from before this process, or all of a batch. A signature may exist that nobody
+   * recorded. Closes them as `doubt`, puts their documents back to `spooled` (policy: sign again) and tells which.
+   * @param batch of which nothing is being signed now
    */
-  settleDoubts(at: number): Promise<SigningIntent[]>;
+  settleDoubts(at: number, batch?: string): Promise<SigningIntent[]>;
   signatureCounts(key: string, since: number): Promise<{ readonly signed: number; readonly doubt: number; readonly open: number }>;
 }
 

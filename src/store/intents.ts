@@ -32,8 +32,11 @@ export function intents(
   );
   const insert = db.prepare('INSERT INTO intents (document, key, at) VALUES (?, ?, ?)');
   const close = db.prepare<[Outcome, number, number]>('UPDATE intents SET outcome = ? WHERE id = ? AND document = ? AND outcome IS NULL');
-  const open = db.prepare<[number], SigningIntent>(`SELECT i.id, i.document, k.name AS key, i.at
-    FROM intents AS i JOIN keys AS k ON k.n = i.key WHERE i.outcome IS NULL AND i.id <= ? ORDER BY i.id`);
+  // Few are open at a time: they are looked through, not the documents.
+  const open = `SELECT i.id, i.document, k.name AS key, i.at FROM intents AS i CROSS JOIN documents AS d ON d.id = i.document
+    JOIN keys AS k ON k.n = i.key WHERE i.outcome IS NULL`;
+  const earlier = db.prepare<[number], SigningIntent>(`${open} AND i.id <= ? ORDER BY i.id`);
+  const ofBatch = db.prepare<[string], SigningIntent>(`${open} AND d.batch = (SELECT n FROM batches WHERE id = ?) ORDER BY i.id`);
   const release = db.prepare("UPDATE documents SET state = 'spooled' WHERE id = ? AND state = 'signing'");
   const counts = db.prepare<[string, number], Counts>(`SELECT
       count(*) FILTER (WHERE outcome IN ('signed', 'spent')) AS signed, count(*) FILTER (WHERE outcome = 'doubt') AS doubt,
@@ -71,8 +74,8 @@ export function intents(
     recordOutcomes: (outcomes) => {
       outcomes.forEach(record);
     },
-    settleDoubts: (at) => {
-      const doubtful = open.all(beforeThisProcess);
+    settleDoubts: (at, batch) => {
+      const doubtful = batch === undefined ? earlier.all(beforeThisProcess) : ofBatch.all(batch);
       for (const { id, document, key, at: since } of doubtful) {
         close.run('doubt', id, document);
         release.run(document);

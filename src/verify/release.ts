@@ -1,6 +1,6 @@
-import { sha256 } from '../formats/digests.ts';
 import { SealError, type ErrorReport } from '../errors.ts';
 import { displayName } from '../formats/names.ts';
+import { isDetached } from '../formats/output-parts.ts';
 import type { DigestAlgorithm } from '../model/algorithms.ts';
 import type { BatchDocument, DocumentSignature } from '../model/batch.ts';
 import type { FileReport } from '../model/verification.ts';
@@ -9,6 +9,7 @@ import type { Effects } from '../ports/effects.ts';
 import type { Path } from '../ports/files.ts';
 import type { RevocationData } from '../ports/revocation.ts';
 import type { VerifiedDocument } from '../ports/store.ts';
+import { fingerprint, KnownRevocation, unique } from './known-revocation.ts';
 
 export type ReleaseEffects = Pick<Effects, 'clock' | 'documents' | 'log' | 'revocation'>;
 
@@ -32,11 +33,16 @@ export interface ReleaseResult {
   readonly wait?: ErrorReport;
 }
 
-interface Known {
-  readonly data: RevocationData;
-  /** UTC ms */
-  readonly at: number;
+/** Certificates (DER) and revocation data that prove a batch's signatures: what the archive keeps beside it. */
+export interface ReleaseMaterial {
+  readonly certificates: readonly Buffer[];
+  readonly revocation: Pick<RevocationData, 'crls' | 'ocsps'>;
 }
+
+type Wanted = Verified['wanted'];
+
+/** Chains whose certificates are remembered; a signer and an authority make one. */
+const rememberedChains = 1_000;
 
 /**
  * Verification before release: each output as a stranger would see it, to the configured anchors, with CRLs and OCSP answers. What is the
@@ -45,22 +51,24 @@ interface Known {
 export class ReleaseVerifier {
   readonly #fx: ReleaseEffects;
   readonly #settings: ReleaseSettings;
-  readonly #known = new Map<string, Known>();
-  readonly #certificates = new Map<string, Buffer>();
+  readonly #known: KnownRevocation;
+  /** By the certificates that reports name: those whose status is asked for. */
+  readonly #chains = new Map<string, Wanted>();
 
   constructor(fx: ReleaseEffects, settings: ReleaseSettings) {
     this.#fx = fx;
     this.#settings = settings;
+    this.#known = new KnownRevocation(fx, settings.maxAge);
   }
 
   /** Signed documents of one batch, in their order. */
   async verify(documents: readonly ReleaseDocument[], signal?: AbortSignal): Promise<ReleaseResult> {
     const jobs = documents.map((one) => this.#job(one));
-    let answers = await this.#fx.documents.verify(jobs, this.#options());
-    const wanted = new Map<string, Verified['wanted'][number]>();
+    let answers = await this.#fx.documents.verify(jobs, this.#options(this.#known.data()));
+    const wanted = new Map<string, Wanted[number]>();
     for (const answer of answers) if (answer.ok) for (const one of answer.value.wanted) wanted.set(fingerprint(one.certificate), one);
-    const failures = await this.#fetch(wanted, signal);
-    if (wanted.size > 0) answers = await this.#fx.documents.verify(jobs, this.#options());
+    const failures = await this.#known.ask(wanted.values(), signal);
+    if (wanted.size > 0) answers = await this.#fx.documents.verify(jobs, this.#options(this.#known.data()));
     const verified: VerifiedDocument[] = [];
     let wait: ErrorReport | undefined;
     answers.forEach((answer, index) => {
@@ -73,18 +81,47 @@ export class ReleaseVerifier {
     return { verified, ...(wait === undefined ? {} : { wait }) };
   }
 
-  /** Certificates and revocation data that were used so far: what the archive keeps beside a batch. DER. */
-  material(): { readonly certificates: readonly Buffer[]; readonly revocation: Pick<RevocationData, 'crls' | 'ocsps'> } {
-    return { certificates: [...this.#certificates.values()], revocation: this.#options().revocation };
+  /**
+   * What proves the signatures of verified documents: the same after a restart as before it. Revocation data that cannot be had any more is
+   * left out; it was there when the documents were verified.
+   */
+  async material(documents: AsyncIterable<ReleaseDocument>, signal?: AbortSignal): Promise<ReleaseMaterial> {
+    const wanted = new Map<string, Wanted[number]>();
+    const seen = new Set<string>();
+    for await (const one of documents) {
+      const chain = chainOf(one.document);
+      if (chain === undefined || seen.has(chain)) continue;
+      seen.add(chain);
+      for (const item of await this.#wantedFor(chain, one)) wanted.set(fingerprint(item.certificate), item);
+    }
+    const all = [...wanted.values()];
+    const failures = await this.#known.ask(
+      all.filter(({ certificate }) => !this.#known.has(certificate)),
+      signal,
+    );
+    if (failures.length > 0) this.#fx.log.warn({ failures }, 'revocation data is archived without what cannot be had any more');
+    const { crls, ocsps } = this.#known.data(all.map(({ certificate }) => certificate));
+    return { certificates: unique(all.flatMap(({ certificate, issuer }) => [certificate, issuer])), revocation: { crls, ocsps } };
+  }
+
+  /** The certificates of a chain, found by verifying one of its documents without any revocation data. */
+  async #wantedFor(chain: string, one: ReleaseDocument): Promise<Wanted> {
+    const known = this.#chains.get(chain);
+    if (known !== undefined) return known;
+    const [answer] = await this.#fx.documents.verify([this.#job(one)], this.#options({ crls: [], ocsps: [], failures: [] }));
+    if (answer?.ok !== true) return [];
+    const [oldest] = this.#chains.keys();
+    if (this.#chains.size >= rememberedChains && oldest !== undefined) this.#chains.delete(oldest);
+    this.#chains.set(chain, answer.value.wanted);
+    return answer.value.wanted;
   }
 
   #job({ document, input, password }: ReleaseDocument): VerifyJob {
-    const signature = demandSignature(document);
-    const detached = signature.parts.every((part) => part instanceof Uint8Array);
+    const { parts } = demandSignature(document);
     return {
       name: displayName(document.relPath),
-      file: { input, parts: signature.parts },
-      detached: detached ? [input] : [],
+      file: { input, parts },
+      detached: isDetached(parts) ? [input] : [],
       digests: [],
       evidence: [],
       ...(password === undefined ? {} : { password }),
@@ -92,36 +129,9 @@ export class ReleaseVerifier {
     };
   }
 
-  #options(): VerifyOptions {
-    const { anchors, certificates, revocationMode, maxAge } = this.#settings;
-    const at = this.#fx.clock.now();
-    const crls = new Map<string, Buffer>();
-    const ocsps = new Map<string, Buffer>();
-    for (const [key, known] of this.#known) {
-      if (at - known.at > maxAge) this.#known.delete(key);
-      for (const crl of known.data.crls) crls.set(fingerprint(crl), crl);
-      for (const ocsp of known.data.ocsps) ocsps.set(fingerprint(ocsp), ocsp);
-    }
-    return {
-      anchors,
-      certificates,
-      revocation: { crls: [...crls.values()], ocsps: [...ocsps.values()], failures: [] },
-      at,
-      revocationMode,
-    };
-  }
-
-  async #fetch(wanted: ReadonlyMap<string, Verified['wanted'][number]>, signal?: AbortSignal): Promise<readonly string[]> {
-    const { clock, revocation } = this.#fx;
-    const failures: string[] = [];
-    for (const [key, { certificate, issuer }] of wanted) {
-      const data = await revocation.find(certificate, issuer, clock.now() - this.#settings.maxAge, signal);
-      this.#known.set(key, { data, at: clock.now() });
-      this.#certificates.set(key, certificate);
-      this.#certificates.set(fingerprint(issuer), issuer);
-      failures.push(...data.failures);
-    }
-    return failures;
+  #options(revocation: RevocationData): VerifyOptions {
+    const { anchors, certificates, revocationMode } = this.#settings;
+    return { anchors, certificates, revocation, at: this.#fx.clock.now(), revocationMode };
   }
 
   #judge(document: BatchDocument, outcome: FileReport | ErrorReport): VerifiedDocument {
@@ -146,8 +156,13 @@ function demandSignature(document: BatchDocument): DocumentSignature {
   return document.signature;
 }
 
-function fingerprint(der: Buffer): string {
-  return sha256(der).toString('latin1');
+/** The certificates that a verified document's report names; undefined without one. */
+function chainOf({ signature, state }: BatchDocument): string | undefined {
+  const report = signature?.report;
+  if (report === undefined || state === 'failed') return undefined;
+  const timestamps = [...report.timestamps, ...report.signatures.flatMap((one) => one.timestamps)];
+  const chains = [...report.signatures, ...timestamps].map(({ chain }) => chain);
+  return chains.map(({ certificates }) => certificates.map(({ sha256 }) => sha256).join(' ')).join('\n');
 }
 
 function reasons(report: FileReport): string {
