@@ -34,18 +34,18 @@ export async function makeSigner(
   }
 }
 
-/** Puts a software certificate into the configuration as the only key of both roots. */
-export async function useSoftwareKey(house: House, { privateKey, chain }: Signer): Promise<void> {
-  const passphrase = readFileSync(join(house.directory, 'keys/evaluation.pass')).toString().trim();
-  const content = { privateKey, certificates: chain, passphrase: Buffer.from(passphrase), random: randomBytes };
-  writeFileSync(join(house.directory, 'keys/test.p12'), await writePkcs12(content), { mode: 0o600 });
-  useKey(house, { source: 'pkcs12', file: './keys/test.p12', passphrase: { file: './keys/evaluation.pass' } });
+/** Writes `keys/NAME.p12` with the passphrase of the evaluation keys. @returns what the configuration says of it */
+export async function writeSoftwareKey(house: House, name: string, { privateKey, chain }: Signer): Promise<object> {
+  const passphrase = Buffer.from(readFileSync(join(house.directory, 'keys/evaluation.pass')).toString().trim());
+  const content = { privateKey, certificates: chain, passphrase, random: randomBytes };
+  writeFileSync(join(house.directory, `keys/${name}.p12`), await writePkcs12(content), { mode: 0o600 });
+  return { source: 'pkcs12', file: `./keys/${name}.p12`, passphrase: { file: './keys/evaluation.pass' } };
 }
 
-/** Makes `test` the only key of both roots. */
-export function useKey(house: House, settings: object): void {
+/** Makes these the keys of the root `files`; a semaphore chooses one. */
+export function useKeys(house: House, keys: Readonly<Record<string, object>>): void {
   house.edit((document) => {
-    document.setIn(['keys', 'test'], document.createNode(settings));
-    for (const root of ['pdf', 'files']) document.setIn(['roots', root, 'keys'], document.createNode(['test']));
+    for (const [name, settings] of Object.entries(keys)) document.setIn(['keys', name], document.createNode(settings));
+    document.setIn(['roots', 'files', 'keys'], document.createNode(Object.keys(keys)));
   });
 }

@@ -36,17 +36,13 @@ const broken = readFileSync(join(documents, 'broken.pdf'));
 
 /** Four batches a round: PDFs, PDFs with a broken one, other files in folders, and one that must fail. */
 function place(house: House, round: number): Placed[] {
-  const text = (name: string): Buffer => Buffer.from(`${name} of round ${round}\n`);
-  const numbered = (n: number): Buffer => numberedPdf(10 * round + n);
+  const many = (name: (n: number) => string, content: (n: number) => Buffer): Placed['files'] =>
+    Object.fromEntries(Array.from({ length: 15 }, (_, n) => [name(n), content(100 * round + n)]));
+  const mail = (n: number): Buffer => Buffer.from(`Subject: ${n}\r\n\r\nGood morning\r\n`);
   const batches: Placed[] = [
-    { root: 'pdf', path: `letters-${round}`, files: { 'a.pdf': numbered(1), 'b/c.pdf': numbered(2) }, ends: 'delivered' },
-    { root: 'pdf', path: `scans/${round}`, files: { 'good.pdf': numbered(3), 'broken.pdf': broken }, ends: 'delivered' },
-    {
-      root: 'files',
-      path: `mails-${round}`,
-      files: Object.fromEntries([1, 2, 3].map((n) => [`day ${n}/mail.eml`, text(`mail ${n}`)])),
-      ends: 'delivered',
-    },
+    { root: 'pdf', path: `letters-${round}`, files: many((n) => `${n % 3}/${n}.pdf`, numberedPdf), ends: 'delivered' },
+    { root: 'pdf', path: `scans/${round}`, files: { 'good.pdf': numberedPdf(100 * round + 50), 'broken.pdf': broken }, ends: 'delivered' },
+    { root: 'files', path: `mails-${round}`, files: many((n) => `day ${n}/mail.eml`, mail), ends: 'delivered' },
     { root: 'files', path: `empty-${round}`, files: {}, ends: 'failed' },
   ];
   for (const { root, path, files } of batches) house.place(root, path, files);
@@ -67,14 +63,15 @@ describe(`kill -9, ${rounds} rounds under load (SEALTREE_SEED=${seed})`, () => {
       placed.push(...place(house, round));
       const daemon = house.start();
       running.push(daemon);
-      // Starting takes most of a second: some kills come before the first batch is looked at, most of them amid the work.
-      await sleep(400 + random() * 2000);
+      // Starting takes half a second: some kills come before the first batch is looked at, most of them amid the work.
+      await sleep(400 + random() * 1200);
       assert.ok(daemon.running, `the daemon ended by itself: ${daemon.log}`);
       await daemon.kill();
       for (const root of ['pdf', 'files']) assertComplete(house.directory, root);
     }
     const daemon = house.start();
     running.push(daemon);
+    await daemon.ready();
     const ended = (): boolean =>
       readLedger(house.directory).batches.filter(({ state }) => state === 'delivered' || state === 'failed').length >= placed.length;
     await until('every batch ends', ended, 120).catch((error: unknown) => {

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { after, before, describe, test, type TestContext } from 'node:test';
+import { filesBelow } from '../deliveries.ts';
 import { Evaluation, type House } from '../house.ts';
-import { assertComplete } from '../ready.ts';
-import type { Waiting } from '../refusals.ts';
+import { runDelivers, runWaits } from '../refusals.ts';
 
 /** A timestamp authority of bad habits. @returns its address */
 async function serve(t: TestContext, answer: RequestListener): Promise<string> {
@@ -33,61 +34,71 @@ describe('timestamp authorities that do not answer, or answer nonsense', () => {
     evaluation.remove();
   });
 
-  const cases: readonly (readonly [string, (t: TestContext) => Promise<string>, RegExp])[] = [
-    ['nobody listens', () => Promise.resolve('http://127.0.0.1:9/tsa'), /^SEAL-TSA-(UNAVAILABLE|INVALID)$|^SEAL-HTTP$/],
-    ['an error page', (t) => serve(t, reply(500, 'text/html', '<h1>sorry</h1>')), /^SEAL-TSA-/],
-    ['a web page instead of a token', (t) => serve(t, reply(200, 'text/html', '<h1>welcome</h1>')), /^SEAL-TSA-/],
-    ['nonsense of the right type', (t) => serve(t, reply(200, 'application/timestamp-reply', Buffer.alloc(3000, 0x30))), /^SEAL-TSA-/],
-    ['a refusal', (t) => serve(t, reply(200, 'application/timestamp-reply', rejection)), /^SEAL-TSA-/],
-    ['silence', (t) => serve(t, () => undefined), /^SEAL-TSA-/],
-  ];
-  for (const [what, start, code] of cases)
-    test(`${what}: the batch waits with its reason, and is delivered when the authority is back`, async (t) => {
-      const house = evaluation.house();
-      const url = await start(t);
-      const back = useTsa(house, url);
-      house.place('files', 'letters', { 'letter.txt': 'Good morning' });
-      const { status, stdout, stderr } = await house.run('run', '--once');
-      assert.equal(status, 75, `${stdout}${stderr}`);
-      const [batch] = await house.ask<Waiting[]>('batch', 'list', '--state', 'waiting');
-      assert.match(batch?.waiting?.code ?? '', code);
-      assert.match(batch?.waiting?.hint ?? '', /\S/);
-      assert.equal(existsSync(house.at('files', 'outgoing', 'letters')), false);
+  test('nobody listens, error page, web page, nonsense, refusal, silence: batches wait with their reason, and are delivered when it is back', async (t) => {
+    const house = evaluation.house();
+    const authorities = {
+      nobody: 'http://127.0.0.1:9/tsa',
+      'error-page': await serve(t, reply(500, 'text/html', '<h1>sorry</h1>')),
+      'web-page': await serve(t, reply(200, 'text/html', '<h1>welcome</h1>')),
+      nonsense: await serve(t, reply(200, 'application/timestamp-reply', Buffer.alloc(3000, 0x30))),
+      refusal: await serve(t, reply(200, 'application/timestamp-reply', rejection)),
+      silence: await serve(t, () => undefined),
+    };
+    const names = Object.keys(authorities);
+    addAuthorities(house, authorities);
+    for (const name of names) house.place('files', name, { 'letter.txt': `Good morning, ${name}` }, `profile: ${name}`);
+    for (const [path, { code }] of await runWaits(house, names)) assert.match(code, /^SEAL-TSA-/, path);
 
-      back();
-      const next = await house.run('run', '--once');
-      assert.equal(next.status, 0, `${next.stdout}${next.stderr}`);
-      assert.deepEqual(assertComplete(house.directory, 'files'), ['letters']);
-    });
+    const own = ownAuthority(house);
+    addAuthorities(house, Object.fromEntries(names.map((name) => [name, own])));
+    await runDelivers(house, names);
+  });
+
+  test('sealtree sign does not wait: it says what is missing, and leaves nothing half', async () => {
+    const house = evaluation.house();
+    addAuthorities(house, { nobody: 'http://127.0.0.1:9/tsa' });
+    const { status, stderr } = await house.run('sign', house.trust, '--profile', 'nobody', '--out', join(house.directory, 'signed'));
+    assert.equal(status, 75, stderr);
+    assert.match(stderr, /error SEAL-TSA-UNAVAILABLE[^]*hint: \S/);
+    assert.deepEqual(filesBelow(join(house.directory, 'signed')), []);
+  });
 
   test('closing without an authority: the tree is sealed and loud, and anchored later', async () => {
     const house = evaluation.house();
     house.place('files', 'letters', { 'letter.txt': 'Good morning' }, 'profile: cades-b-b');
     assert.equal((await house.run('run', '--once')).status, 0);
-    const back = useTsa(house, 'http://127.0.0.1:9/tsa');
+    const own = ownAuthority(house);
+    useAuthority(house, 'http://127.0.0.1:9/tsa');
     const closed = await house.run('archive', 'close');
     assert.equal(closed.status, 75, closed.stderr);
     assert.match(closed.stdout, /! \S+: \d+ leaves, sealed\n {4}\S/);
     assert.match((await house.run('status')).stdout, /sealed, not anchored/);
 
-    back();
+    useAuthority(house, own);
     const anchored = await house.run('archive', 'close');
     assert.equal(anchored.status, 0, anchored.stdout);
     assert.equal((await house.run('archive', 'check')).status, 0);
   });
 });
 
-/** Points the configured authority somewhere else. @returns what points it back */
-function useTsa(house: House, url: string): () => void {
-  let own: unknown;
+function ownAuthority(house: House): string {
+  return /url: (\S+)/.exec(readFileSync(house.config, 'utf8'))?.[1] ?? '';
+}
+
+/** Where the authority that closes the days is. */
+function useAuthority(house: House, url: string): void {
   house.edit((settings) => {
-    own = settings.getIn(['tsas', 'evaluation', 'url']);
     settings.setIn(['tsas', 'evaluation', 'url'], url);
-    settings.setIn(['tsas', 'evaluation', 'timeout'], '500ms');
   });
-  return () => {
-    house.edit((settings) => {
-      settings.setIn(['tsas', 'evaluation', 'url'], own);
-    });
-  };
+}
+
+/** Authorities, each with a profile of its name that a semaphore may choose. */
+function addAuthorities(house: House, urls: Readonly<Record<string, string>>): void {
+  house.edit((settings) => {
+    for (const [name, url] of Object.entries(urls)) {
+      settings.setIn(['tsas', name], settings.createNode({ url, timeout: '500ms' }));
+      settings.setIn(['profiles', name], settings.createNode({ format: 'cades', level: 'B-T', tsas: [name] }));
+    }
+    settings.setIn(['roots', 'files', 'allowProfiles'], settings.createNode(['cades-b-b', ...Object.keys(urls)]));
+  });
 }
