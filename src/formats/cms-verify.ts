@@ -120,7 +120,8 @@ function findCertificate(
   const [first] = named ?? [];
   if (fitting.length === 0) report('NO_SIGNING_CERTIFICATE_FOUND', 'the certificate of the signer is not at hand');
   if (fitting.length === 0 || first === undefined) return fitting[0];
-  const exact = fitting.find(({ der }) => digestOf(first.digest, der).equals(first.hash));
+  const hashOf = ({ der, sha256 }: Certificate): Buffer => (first.digest === 'sha256' ? sha256 : digestOf(first.digest, der));
+  const exact = fitting.find((certificate) => hashOf(certificate).equals(first.hash));
   if (exact === undefined)
     report('NO_SIGNING_CERTIFICATE_FOUND', 'the signed attributes name another certificate than the one that is there');
   return exact;

@@ -17,10 +17,39 @@ export function toDer(ber: Buffer): Buffer {
 /** Whether the bytes are one element in DER, as far as `toDer` changes anything. Hostile input; never throws. */
 export function isDer(bytes: Buffer): boolean {
   try {
-    return toDer(bytes).equals(bytes);
+    return endOfDer(bytes, 0, bytes.length, 0) === bytes.length;
   } catch {
     return false;
   }
+}
+
+/** Offset behind the element at `at` if `canonical` would leave it as it is; -1 else. Nothing is allocated: signatures are read by the thousand. */
+function endOfDer(bytes: Buffer, at: number, limit: number, depth: number): number {
+  const tag = bytes[at];
+  const first = bytes[at + 1];
+  if (depth > maxDepth || tag === undefined || first === undefined || (tag & 0x1f) === 0x1f || first === 0x80) return -1;
+  const octets = first & 0x80 ? first & 0x7f : 0;
+  const start = at + 2 + octets;
+  if (octets > 6 || start > limit) return -1;
+  const length = octets === 0 ? first : bytes.readUIntBE(at + 2, octets);
+  const end = start + length;
+  if (end > limit || (octets > 0 && (length < 0x80 || bytes[at + 2] === 0))) return -1;
+  if ((tag & constructed) === 0) return tag === Tag.boolean && !isBoolean(bytes, start, length) ? -1 : end;
+  if (segmented.has(tag)) return -1;
+  let previous = -1;
+  for (let next = start; next < end;) {
+    const behind = endOfDer(bytes, next, end, depth + 1);
+    if (behind < 0) return -1;
+    if (tag === Tag.set && previous >= 0 && bytes.compare(bytes, next, behind, previous, next) > 0) return -1;
+    previous = next;
+    next = behind;
+  }
+  return end;
+}
+
+/** Whether `canonical` leaves the content of a BOOLEAN as it is. */
+function isBoolean(bytes: Buffer, start: number, length: number): boolean {
+  return length > 0 && (bytes[start] === 0 || (length === 1 && bytes[start] === 0xff));
 }
 
 /** The octets of an OCTET STRING that may come in segments (X.690 §8.7.3). */

@@ -24,8 +24,12 @@ export function bufferSource(bytes: Buffer): ChunkedSource {
   };
 }
 
+/** Up to here reading everything at once costs less than a hash object. */
+const small = 16_384;
+
 /** Digest over ranges of a source and bytes between them, in bounded memory. */
 export function digestRanges(source: ChunkedSource, algorithm: AnyDigest, parts?: readonly OutputPart[]): Buffer {
+  if (parts === undefined && source.size <= small) return digestAtOnce(source, algorithm);
   const digest = createHash(algorithm);
   for (const part of parts ?? [{ offset: 0, length: source.size }])
     if (part instanceof Uint8Array) digest.update(part);
@@ -34,6 +38,15 @@ export function digestRanges(source: ChunkedSource, algorithm: AnyDigest, parts?
         digest.update(chunk);
       });
   return digest.digest();
+}
+
+/** A small source mostly comes in one piece. */
+function digestAtOnce(source: ChunkedSource, algorithm: AnyDigest): Buffer {
+  let whole: Buffer | undefined;
+  source.each(0, source.size, (chunk) => {
+    if (chunk.length === source.size) whole = digestOf(algorithm, chunk);
+  });
+  return whole ?? digestOf(algorithm, source.read(0, source.size));
 }
 
 /** Digests that are known already spare reading the document again. */
@@ -47,7 +60,7 @@ export function withDigests(source: ByteSource, known: readonly (readonly [AnyDi
   };
 }
 
-/** An output that is not assembled yet, as if it were: new bytes and ranges of `input`, one behind the other. */
+/** An output that is not assembled yet, as if it were: new bytes (of which `read` gives views) and ranges of `input`, one behind the other. */
 export function partsSource(parts: readonly OutputPart[], input: ChunkedSource): ChunkedSource {
   const pieces: { readonly start: number; readonly length: number; readonly part: OutputPart }[] = [];
   let size = 0;
@@ -58,9 +71,13 @@ export function partsSource(parts: readonly OutputPart[], input: ChunkedSource):
   const source: ChunkedSource = {
     size,
     read(offset: number, length: number): Buffer {
+      const wanted = Math.max(0, Math.min(length, size - offset));
+      const home = pieces.find(({ start, length: own }) => start <= offset && offset + wanted <= start + own);
+      if (home?.part instanceof Uint8Array) return Buffer.from(home.part.buffer, home.part.byteOffset + offset - home.start, wanted);
+      if (home !== undefined && !(home.part instanceof Uint8Array)) return input.read(home.part.offset + offset - home.start, wanted);
       const found: Buffer[] = [];
       source.each(offset, length, (chunk) => found.push(Buffer.from(chunk)));
-      return found.length === 1 && found[0] ? found[0] : Buffer.concat(found);
+      return Buffer.concat(found);
     },
     each(offset: number, length: number, call: (chunk: Buffer) => void): void {
       for (const { start, length: own, part } of pieces) {

@@ -1,9 +1,7 @@
 /** Names as people see them: file names are bytes, and may hold anything but `/` and NUL. */
+import { isUtf8 } from 'node:buffer';
 
-/** True when the bytes are valid UTF-8. */
-export function isUtf8(name: Buffer): boolean {
-  return Buffer.compare(Buffer.from(name.toString('utf8'), 'utf8'), name) === 0;
-}
+export { isUtf8 };
 
 // Control characters, line separators and the marks that turn the direction of writing: a name must not redraw a terminal or a page.
 const unsafe = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\\]/gu;
@@ -31,16 +29,20 @@ function escape(text: string): string {
   });
 }
 
+const slash = 0x2f;
+
 /** Joins path parts as bytes with `/`. */
 export function joinPath(...parts: readonly (Buffer | string)[]): Buffer {
-  const pieces: Buffer[] = [];
+  let longest = parts.length;
+  for (const part of parts) longest += typeof part === 'string' ? Buffer.byteLength(part) : part.length;
+  const path = Buffer.allocUnsafe(longest);
+  let length = 0;
   for (const part of parts) {
-    const bytes = typeof part === 'string' ? Buffer.from(part, 'utf8') : part;
-    if (bytes.length === 0) continue;
-    if (pieces.length > 0 && pieces.at(-1)?.at(-1) !== 0x2f) pieces.push(Buffer.from('/'));
-    pieces.push(bytes);
+    if (part.length === 0) continue;
+    if (length > 0 && path[length - 1] !== slash) path[length++] = slash;
+    length += typeof part === 'string' ? path.write(part, length) : part.copy(path, length);
   }
-  return Buffer.concat(pieces);
+  return path.subarray(0, length);
 }
 
 /** Last part of a path. */

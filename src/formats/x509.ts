@@ -239,8 +239,18 @@ function malformed(what: string): SealError {
   return new SealError('SEAL-INPUT-INVALID', `certificate ${what}`, { hint: 'give an X.509 certificate in DER or PEM' });
 }
 
-/** A certificate as reports name it; never throws. */
+const summaries = new WeakMap<Certificate, CertificateSummary>();
+
+/** A certificate as reports name it; never throws. The same object every time, so that many reports share it: do not change it. */
 export function summarize(certificate: Certificate, trustAnchor = false): CertificateSummary {
+  const known = summaries.get(certificate);
+  if (known?.trustAnchor === trustAnchor) return known;
+  const summary = newSummary(certificate, trustAnchor);
+  if (known === undefined) summaries.set(certificate, summary);
+  return summary;
+}
+
+function newSummary(certificate: Certificate, trustAnchor: boolean): CertificateSummary {
   return {
     subject: distinguishedName(certificate.subject),
     issuer: distinguishedName(certificate.issuer),

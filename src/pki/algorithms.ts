@@ -97,6 +97,27 @@ export function judgeAlgorithms(
   catalogue: readonly AlgorithmRule[] = defaultCatalogue,
   messageDigest?: AnyDigest,
 ): AlgorithmVerdict {
+  const name = `${messageDigest ?? ''}:${JSON.stringify(key)}:${identifier.toString('latin1')}`;
+  const verdicts = judged.get(catalogue) ?? new Map<string, AlgorithmVerdict>();
+  const known = verdicts.get(name);
+  if (known !== undefined && known.from <= at && at < known.until) return known;
+  const verdict = judge(identifier, key, at, catalogue, messageDigest);
+  if (verdicts.size >= judgedLimit) verdicts.clear();
+  judged.set(catalogue, verdicts.set(name, verdict));
+  return verdict;
+}
+
+/** Verdicts by catalogue: thousands of signatures are made alike. */
+const judged = new WeakMap<readonly AlgorithmRule[], Map<string, AlgorithmVerdict>>();
+const judgedLimit = 256;
+
+function judge(
+  identifier: Buffer,
+  key: KeyType,
+  at: number,
+  catalogue: readonly AlgorithmRule[],
+  messageDigest: AnyDigest | undefined,
+): AlgorithmVerdict {
   try {
     const scheme = parseSignatureAlgorithm(identifier, messageDigest);
     return judgeLives(schemeLives(scheme, key, catalogue), at);
@@ -127,6 +148,17 @@ export function judgeLives(lives: readonly AlgorithmLife[], at: number): Algorit
 
 /** Plain words for a signature's algorithm and key: `RSA-PSS with SHA-256`; the dotted form where it is not known. */
 export function describeSignature(identifier: Buffer, messageDigest?: AnyDigest): string {
+  const name = `${messageDigest ?? ''}:${identifier.toString('latin1')}`;
+  const known = descriptions.get(name);
+  if (known !== undefined) return known;
+  const description = describe(identifier, messageDigest);
+  if (descriptions.size < judgedLimit) descriptions.set(name, description);
+  return description;
+}
+
+const descriptions = new Map<string, string>();
+
+function describe(identifier: Buffer, messageDigest: AnyDigest | undefined): string {
   try {
     return describeScheme(parseSignatureAlgorithm(identifier, messageDigest));
   } catch {

@@ -15,6 +15,8 @@ export interface Signed {
   readonly sha256: Buffer;
 }
 
+const recentLimit = 8;
+
 /** A map that forgets its oldest entry when it is full. */
 class Bounded<T> {
   readonly #limit: number;
@@ -46,10 +48,16 @@ export class PkiCache {
   readonly #crls = new Bounded<CertificateList>(64);
   readonly #ocsps = new Bounded<BasicOcspResponse>(4096);
   readonly #signatures = new Bounded<boolean>(16384);
+  /** Those that were asked for last, the latest first: comparing costs a tenth of hashing. */
+  readonly #recent: Certificate[] = [];
 
   /** The bytes are copied, so that a small object keeps no large document in memory. @throws SealError SEAL-INPUT-INVALID */
   certificate(der: Buffer): Certificate {
-    return this.#certificates.once(sha256(der).toString('latin1'), () => parseCertificate(Buffer.from(der)));
+    for (const known of this.#recent) if (known.der.length === der.length && known.der.equals(der)) return known;
+    const certificate = this.#certificates.once(sha256(der).toString('latin1'), () => parseCertificate(Buffer.from(der)));
+    this.#recent.unshift(certificate);
+    if (this.#recent.length > recentLimit) this.#recent.pop();
+    return certificate;
   }
 
   /** @throws SealError SEAL-INPUT-INVALID */

@@ -120,6 +120,16 @@ export function readCertificates(bytes: Buffer, where: string, cache = new PkiCa
  * Known by the word EVALUATION in the organisation or the common name of its subject or issuer.
  */
 export function isEvaluation(certificate: Certificate): boolean {
+  const known = evaluation.get(certificate);
+  if (known !== undefined) return known;
+  const is = namesEvaluation(certificate);
+  evaluation.set(certificate, is);
+  return is;
+}
+
+const evaluation = new WeakMap<Certificate, boolean>();
+
+function namesEvaluation(certificate: Certificate): boolean {
   return [certificate.subject, certificate.issuer].some((name) => {
     try {
       return [oids.organizationName, oids.commonName].some((type) => nameValues(name, type).some((value) => /\bEVALUATION\b/.test(value)));

@@ -12,19 +12,28 @@ export class TrustKeeper {
   readonly cache: PkiCache = new PkiCache();
   #options: VerifyOptions | undefined;
   #trust: Trust | undefined;
+  #named: { readonly by: VerifyOptions; readonly certificates: readonly Certificate[] } | undefined;
 
   /** @returns undefined when only the structure is asked for @throws SealError SEAL-INPUT-INVALID for an unreadable anchor */
   trustFor(options: VerifyOptions): Trust | undefined {
     if (options.structureOnly === true) return undefined;
-    if (this.#trust === undefined || this.#options === undefined || !sameTrust(this.#options, options)) {
+    if (this.#trust === undefined || this.#options === undefined || !sameTrust(this.#options, options))
       this.#trust = openTrust(options, this.cache);
-      this.#options = options;
-    }
+    this.#options = options;
     return this.#trust;
+  }
+
+  /** The certificates that the options name. @throws SealError SEAL-INPUT-INVALID */
+  certificatesOf(options: VerifyOptions): readonly Certificate[] {
+    if (this.#named?.by === options) return this.#named.certificates;
+    const certificates = [...options.certificates, ...options.anchors].map((der) => this.cache.certificate(der));
+    this.#named = { by: options, certificates };
+    return certificates;
   }
 }
 
 function sameTrust(one: VerifyOptions, other: VerifyOptions): boolean {
+  if (one === other) return true;
   const same = (a: readonly Buffer[], b: readonly Buffer[]): boolean =>
     a.length === b.length && a.every((bytes, at) => b[at] !== undefined && bytes.equals(b[at]));
   return (
@@ -45,19 +54,19 @@ export class VerifyContext {
   readonly cache: PkiCache;
   /** A certificate of an evaluation authority was met. */
   evaluation = false;
-  #known: readonly Certificate[] | undefined;
+  readonly #keeper: TrustKeeper;
   readonly #wanted = new Map<string, Verified['wanted'][number]>();
 
   constructor(options: VerifyOptions, keeper: TrustKeeper) {
     this.options = options;
     this.trust = keeper.trustFor(options);
     this.cache = keeper.cache;
+    this.#keeper = keeper;
   }
 
   /** Certificates that the options name: for finding signers whose certificate is not with the signature. */
   get known(): readonly Certificate[] {
-    this.#known ??= [...this.options.certificates, ...this.options.anchors].map((der) => this.cache.certificate(der));
-    return this.#known;
+    return this.#keeper.certificatesOf(this.options);
   }
 
   /** A certificate that something was signed with. */
