@@ -103,11 +103,13 @@ async function alreadyMoved(fx: DeliveryEffects, desk: Buffer, claimed: Buffer, 
 
 /** `error.json`: what failed, why, and what to do; then `FAILED`. A document of that name is never overwritten. */
 async function writeErrors(fx: DeliveryEffects, batch: Batch, directory: Buffer): Promise<void> {
-  const documents: object[] = [];
+  const documents: { readonly document: string }[] = [];
   for await (const page of documentPages(fx, batch.id))
     for (const document of page) if (document.error !== undefined) documents.push(documentError(document, document.error));
   const error = batch.error ?? summary(batch);
-  const content = { batch: batch.id, root: batch.root, path: displayName(batch.relPath), ...remedied(error), documents };
+  const [only, another] = documents;
+  const named = only === undefined || another !== undefined ? {} : { document: only.document };
+  const content = { batch: batch.id, root: batch.root, path: displayName(batch.relPath), ...named, ...remedied(error), documents };
   await place(fx, directory, ownNames.error, `${JSON.stringify(content, null, 2)}\n`);
   await place(
     fx,
@@ -127,7 +129,7 @@ async function place({ files }: DeliveryEffects, directory: Buffer, name: string
   }
 }
 
-function documentError({ relPath, digests }: BatchDocument, error: ErrorReport): object {
+function documentError({ relPath, digests }: BatchDocument, error: ErrorReport): { readonly document: string } {
   const sha256 = digests.find(([algorithm]) => algorithm === 'sha256')?.[1].toString('hex');
   return { document: displayName(relPath), ...(sha256 === undefined ? {} : { sha256 }), ...remedied(error) };
 }

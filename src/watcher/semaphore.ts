@@ -146,7 +146,7 @@ export function narrow(options: SemaphoreOptions, root: RootConfig, pools: Confi
 function narrowProfile(wanted: string | undefined, root: RootConfig): string {
   if (wanted === undefined || wanted === root.profile || root.allowProfiles.includes(wanted)) return wanted ?? root.profile;
   throw new SealError('SEAL-BATCH-NOT-PERMITTED', `the root ${root.name} does not permit the profile “${displayName(wanted)}”`, {
-    hint: `permitted are ${[root.profile, ...root.allowProfiles].join(', ')}; allowProfiles of the root adds others`,
+    hint: `permitted are ${[...new Set([root.profile, ...root.allowProfiles])].join(', ')}; allowProfiles of the root adds others`,
   });
 }
 
