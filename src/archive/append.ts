@@ -44,7 +44,7 @@ export async function appendBatch(
   let afterSeq = -1;
   let archived = 0;
   for (let last = false; !last;) {
-    const page = await fx.store.documents(batch.id, { afterSeq, limit: pageSize });
+    const page = await fx.store.documents(batch.id, { afterSeq, limit: pageSize, omit: ['bytes', 'report'] });
     afterSeq = page.at(-1)?.seq ?? afterSeq;
     last = page.length < pageSize;
     const documents = page.filter(({ state }) => state !== 'failed');

@@ -12,14 +12,18 @@ export interface Delivery {
 
 /*
  * The desk: a private directory on outgoing's file system. `<desk>/batch` becomes the output by one rename, `<desk>/ready.json` its ready
- * semaphore by another; the desk goes when both have happened. So its content tells after a kill how far release came.
+ * semaphore by another; the desk goes once `released` is written. So its content tells after a kill how far release came.
  */
 const pageSize = 200;
 
-/** Pages of a batch's documents in their order. */
-export async function* documentPages({ store }: Pick<Effects, 'store'>, batch: string): AsyncGenerator<BatchDocument[]> {
+/** Pages of a batch's documents in their order. @param omit what the reader has no use for: store.documents */
+export async function* documentPages(
+  { store }: Pick<Effects, 'store'>,
+  batch: string,
+  omit: readonly ('bytes' | 'report')[] = [],
+): AsyncGenerator<BatchDocument[]> {
   for (let afterSeq = -1; ;) {
-    const page = await store.documents(batch, { afterSeq, limit: pageSize });
+    const page = await store.documents(batch, { afterSeq, limit: pageSize, omit });
     const last = page.at(-1);
     if (last === undefined) return;
     yield page;

@@ -48,29 +48,42 @@ async function fillDesk(
   const output = joinPath(desk, 'batch');
   await fx.files.makeDirectory(output);
   const made = new Set<string>();
-  for await (const page of documentPages(fx, batch.id)) {
+  for await (const page of documentPages(fx, batch.id, ['report'])) {
     for (const directory of directoriesOf(page, made)) await fx.files.makeDirectory(joinPath(output, directory));
     const refused = await inParallel(page, async (document) => await assembleDocument(fx, dataDir, output, document, signal));
     if (refused !== undefined) return { kind: 'refused', error: refused };
   }
   const times: ReportTimes = { deliveredAt: fx.clock.now() };
-  const report = await fx.files.create(
-    joinPath(output, ownNames.report),
-    reportPieces(documentPages(fx, batch.id), batch, times),
-    'sha256',
-  );
+  const judged = new JudgedPages(fx, batch.id);
+  const report = await fx.files.create(joinPath(output, ownNames.report), reportPieces(judged, batch, times), 'sha256');
   const reports: (WrittenFile & { readonly name: string })[] = [{ name: ownNames.report, ...report }];
   if (root.htmlReport) {
-    const html = await fx.files.create(
-      joinPath(output, ownNames.reportHtml),
-      htmlPieces(documentPages(fx, batch.id), batch, times),
-      'sha256',
-    );
+    const html = await fx.files.create(joinPath(output, ownNames.reportHtml), htmlPieces(judged, batch, times), 'sha256');
     reports.push({ name: ownNames.reportHtml, ...html });
   }
-  await fx.files.create(joinPath(desk, 'ready.json'), readyPieces(documentPages(fx, batch.id), batch, reports), 'sha256');
+  const named = documentPages(fx, batch.id, ['bytes', 'report']);
+  await fx.files.create(joinPath(desk, 'ready.json'), readyPieces(named, batch, { reports, evaluation: judged.evaluation }), 'sha256');
   await fx.files.syncTree(desk);
   return done;
+}
+
+/** The documents with what verification found; notes on the way whether certificates of an evaluation authority were used. */
+class JudgedPages {
+  readonly #fx: DeliveryEffects;
+  readonly #batch: string;
+  evaluation = false;
+
+  constructor(fx: DeliveryEffects, batch: string) {
+    this.#fx = fx;
+    this.#batch = batch;
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<readonly BatchDocument[]> {
+    for await (const page of documentPages(this.#fx, this.#batch, ['bytes'])) {
+      this.evaluation ||= page.some(({ signature }) => signature?.report?.evaluation === true);
+      yield page;
+    }
+  }
 }
 
 /** Directories of a page's documents that were not made yet. */
@@ -164,10 +177,16 @@ function changed(name: Buffer): ErrorReport {
  * staged → released: one rename makes the output visible, a second one its ready semaphore, each with its directory on disk before the next.
  * Never onto something that is there. After a kill it goes on where it was; output that a consumer has taken meanwhile is left alone.
  */
-export async function releaseOutput(fx: DeliveryEffects, { root }: Delivery, batch: Batch): Promise<StepResult> {
+export async function releaseOutput(fx: DeliveryEffects, delivery: Delivery, batch: Batch, signal?: AbortSignal): Promise<StepResult> {
   const { files } = fx;
+  const { root } = delivery;
   const desk = await deskOf(fx, root, 'outgoing', batch.id);
   const target = joinPath(root.outgoing, batch.outPath);
+  // The desk goes when `released` is written: without it somebody has removed it, and the output is made again.
+  if ((await files.stat(desk)) === undefined) {
+    const staged = await stageOutput(fx, delivery, batch, signal);
+    if (staged.kind !== 'done') return staged;
+  }
   if ((await files.stat(joinPath(desk, 'batch'))) !== undefined) {
     if ((await files.stat(target)) !== undefined) return { kind: 'wait', reason: stillThere(target) };
     const parent = directoryName(batch.outPath);
@@ -183,7 +202,6 @@ export async function releaseOutput(fx: DeliveryEffects, { root }: Delivery, bat
       if (errnoOf(thrown) !== 'ENOENT') throw thrown;
     }
   }
-  await files.remove(desk);
   return done;
 }
 

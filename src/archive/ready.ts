@@ -11,6 +11,12 @@ interface ReadyFile {
   readonly sha256: string;
 }
 
+export interface ReadyOptions {
+  readonly reports: readonly (WrittenFile & { readonly name: string })[];
+  /** Certificates of an evaluation authority were used. */
+  readonly evaluation: boolean;
+}
+
 /**
  * The ready semaphore: JSON with batch id, counts and SHA-256 of every file that was delivered, written piece by piece. `anchored` is false: the
  * day's timestamp comes later.
@@ -18,11 +24,10 @@ interface ReadyFile {
 export async function* readyPieces(
   pages: AsyncIterable<readonly BatchDocument[]>,
   batch: Batch,
-  reports: readonly (WrittenFile & { readonly name: string })[],
+  { reports, evaluation }: ReadyOptions,
 ): AsyncGenerator<Uint8Array> {
   let documents = 0;
   let failed = 0;
-  let evaluation = false;
   yield Buffer.from(
     `{\n  "batch": ${JSON.stringify(batch.id)},\n  "root": ${JSON.stringify(batch.root)},\n  "path": ${JSON.stringify(displayName(batch.outPath))},\n`,
   );
@@ -33,7 +38,6 @@ export async function* readyPieces(
     for (const document of page) {
       documents++;
       if (document.state === 'failed') failed++;
-      evaluation ||= document.signature?.report?.evaluation === true;
       for (const file of filesOf(document)) {
         yield Buffer.from(`${separator}${JSON.stringify(file)}`);
         separator = ',\n    ';

@@ -30,24 +30,25 @@ export async function materialOf(
   { root, password }: MaterialOptions,
   signal?: AbortSignal,
 ): Promise<BatchMaterial> {
-  async function* released(): AsyncGenerator<ReleaseDocument> {
-    for await (const document of documentsOf(fx, batch.id)) {
-      if (document.signature === undefined) continue;
-      const input = spoolFile(config.dataDir, batch.id, document.seq);
-      yield { document, input, ...(password === undefined ? {} : { password }) };
-    }
-  }
+  const report = new ReleaseReport(batch);
+  const whole = async ({ id, seq }: BatchDocument): Promise<ReleaseDocument | undefined> => {
+    const document = await fx.store.document(id);
+    const input = spoolFile(config.dataDir, batch.id, seq);
+    return document && { document, input, ...(password === undefined ? {} : { password }) };
+  };
   const semaphore = root === undefined || batch.semaphore.length === 0 ? undefined : await semaphoreOf(fx, root, batch);
+  const proofs = await release.material(report.noting(documentsOf(fx, batch.id)), whole, signal);
   return {
-    ...(await release.material(released(), signal)),
-    report: await releaseReport(fx, batch),
+    ...proofs,
+    report: report.bytes(),
     ...(semaphore === undefined ? {} : { semaphore }),
   };
 }
 
+/** What verification found, and the shape of the outputs: their bytes are not needed here. */
 async function* documentsOf({ store }: Pick<Effects, 'store'>, batch: string): AsyncGenerator<BatchDocument> {
   for (let afterSeq = -1; ;) {
-    const documents = await store.documents(batch, { afterSeq, limit: page });
+    const documents = await store.documents(batch, { afterSeq, limit: page, omit: ['bytes'] });
     yield* documents;
     const last = documents.at(-1);
     if (last === undefined || documents.length < page) return;
@@ -73,11 +74,25 @@ async function semaphoreOf(
 }
 
 /** One JSON line a document: what was verified, and how it was judged. */
-async function releaseReport(fx: Pick<Effects, 'store'>, batch: Batch): Promise<Buffer> {
-  const { id, root, relPath, profile } = batch;
-  const lines = [line({ batch: id, root, path: displayName(relPath), profile })];
-  for await (const document of documentsOf(fx, id)) lines.push(line(judgement(document)));
-  return Buffer.concat(lines);
+class ReleaseReport {
+  readonly #lines: Buffer[];
+
+  constructor({ id, root, relPath, profile }: Batch) {
+    this.#lines = [line({ batch: id, root, path: displayName(relPath), profile })];
+  }
+
+  /** Takes down each document on its way to whoever else reads them. */
+  async *noting(documents: AsyncIterable<BatchDocument>): AsyncGenerator<BatchDocument> {
+    for await (const document of documents) {
+      this.#lines.push(line(judgement(document)));
+      yield document;
+    }
+  }
+
+  /** What was taken down so far. */
+  bytes(): Buffer {
+    return Buffer.concat(this.#lines);
+  }
 }
 
 function line(value: object): Buffer {

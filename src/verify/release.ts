@@ -84,15 +84,21 @@ export class ReleaseVerifier {
   /**
    * What proves the signatures of verified documents: the same after a restart as before it. Revocation data that cannot be had any more is
    * left out; it was there when the documents were verified.
+   * @param documents all of a batch, read to the end; the bytes of their outputs may be missing
+   * @param whole one of them with all its bytes; undefined when it is gone
    */
-  async material(documents: AsyncIterable<ReleaseDocument>, signal?: AbortSignal): Promise<ReleaseMaterial> {
+  async material(
+    documents: AsyncIterable<BatchDocument>,
+    whole: (document: BatchDocument) => Promise<ReleaseDocument | undefined>,
+    signal?: AbortSignal,
+  ): Promise<ReleaseMaterial> {
     const wanted = new Map<string, Wanted[number]>();
     const seen = new Set<string>();
-    for await (const one of documents) {
-      const chain = chainOf(one.document);
+    for await (const document of documents) {
+      const chain = chainOf(document);
       if (chain === undefined || seen.has(chain)) continue;
       seen.add(chain);
-      for (const item of await this.#wantedFor(chain, one)) wanted.set(fingerprint(item.certificate), item);
+      for (const item of await this.#wantedFor(chain, document, whole)) wanted.set(fingerprint(item.certificate), item);
     }
     const all = [...wanted.values()];
     const failures = await this.#known.ask(
@@ -105,9 +111,11 @@ export class ReleaseVerifier {
   }
 
   /** The certificates of a chain, found by verifying one of its documents without any revocation data. */
-  async #wantedFor(chain: string, one: ReleaseDocument): Promise<Wanted> {
+  async #wantedFor(chain: string, document: BatchDocument, whole: Parameters<ReleaseVerifier['material']>[1]): Promise<Wanted> {
     const known = this.#chains.get(chain);
     if (known !== undefined) return known;
+    const one = await whole(document);
+    if (one === undefined) return [];
     const [answer] = await this.#fx.documents.verify([this.#job(one)], this.#options({ crls: [], ocsps: [], failures: [] }));
     if (answer?.ok !== true) return [];
     const [oldest] = this.#chains.keys();
