@@ -61,7 +61,12 @@ export class IntakeLoop {
 
   /** Nothing settles and nothing is being claimed; what is ready cannot be claimed for now. */
   get idle(): boolean {
-    return this.#candidates.idle && this.#claiming.size === 0;
+    return !this.#candidates.settling && this.#claiming.size === 0;
+  }
+
+  /** Approved batches that cannot be claimed now: their root has no room on its disks, or enough batches that wait. */
+  get heldBack(): number {
+    return this.#candidates.ready;
   }
 
   status(): RootStatus[] {

@@ -250,7 +250,7 @@ class Daemon {
       await app.fx.clock.sleep(50, signal).catch(() => undefined);
       const { running, waiting } = runner.counts();
       if (running > 0 || !this.#intake.idle) continue;
-      if (waiting === 0) break;
+      if (waiting + this.#intake.heldBack === 0) break;
       tries++;
       runner.poke();
       await app.fx.clock.sleep(second, signal).catch(() => undefined);
@@ -260,7 +260,7 @@ class Daemon {
 
   #outcome(): RunOutcome {
     const { runner } = this.#service;
-    return { ...runner.ended, waiting: runner.counts().waiting };
+    return { ...runner.ended, waiting: runner.counts().waiting + this.#intake.heldBack };
   }
 
   async stop(): Promise<void> {

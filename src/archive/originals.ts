@@ -34,7 +34,7 @@ export async function fileOriginals(fx: DeliveryEffects, delivery: Delivery, bat
       await noteDone(fx, root, source, target);
     });
   await removeSpool(fx, delivery, batch.id, keep);
-  for (const tree of ['failed', 'done'] as const) await fx.files.remove(await deskOf(fx, root, tree, batch.id));
+  for (const tree of ['outgoing', 'failed', 'done'] as const) await fx.files.remove(await deskOf(fx, root, tree, batch.id));
   return done;
 }
 

@@ -32,7 +32,7 @@ export function buildStages(parts: StageParts): Stages {
     sign: rooted(async (...args) => await signStep(parts, ...args)),
     append: rooted(async (root, batch, signal) => await appendStep(parts, root, batch, signal)),
     stage: rooted(async (root, batch, signal) => await stageOutput(fx, delivery(root), batch, signal)),
-    release: rooted(async (root, batch) => await releaseOutput(fx, delivery(root), batch)),
+    release: rooted(async (root, batch, signal) => await releaseOutput(fx, delivery(root), batch, signal)),
     file: rooted(async (root, batch) => await fileOriginals(fx, delivery(root), batch, config.archive.keep)),
     fail: rooted(async (root, batch) => await failBatch(fx, delivery(root), batch)),
   };

@@ -83,6 +83,11 @@ export class Candidates {
     return [...this.#watches.values()].every((watch) => !watch.settling);
   }
 
+  /** Something approved is on its way to being ready by itself. */
+  get settling(): boolean {
+    return [...this.#watches.values()].some((watch) => watch.settling);
+  }
+
   states(): RootState[] {
     return [...this.#watches.values()].map(stateOf);
   }

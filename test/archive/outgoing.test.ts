@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite, test, type TestContext } from 'node:test';
-import { retireOriginals } from '../../src/archive/outgoing.ts';
+import { retireOriginals, stageOutput } from '../../src/archive/outgoing.ts';
 import { SealError } from '../../src/errors.ts';
 import { joinPath } from '../../src/formats/names.ts';
 import { spoolDirectory, spoolFile } from '../../src/formats/places.ts';
@@ -116,6 +116,17 @@ suite('delivery', () => {
     assert.ok(announced(house, 'a'));
     assert.deepEqual(house.tree(house.root.done), ['a/', 'a/theirs', 'a~2/', 'a~2/APPROVED', 'a~2/x']);
     assert.deepEqual(house.tree(house.root.failed), ['a/', 'a/theirs', 'a~2/', 'a~2/FAILED', 'a~2/error.json', 'a~2/y.bad']);
+  });
+
+  test('somebody wipes our own directory between staging and release: the output is made again', async (t) => {
+    const house = await IntakeHouse.open(t);
+    const batch = await archivedBatch(house, 'a', { x: 'x' });
+    assert.deepEqual(await stageOutput(house.fx, deliveryOf(house), batch), { kind: 'done' });
+    await house.fx.store.advance(batch.id, 'archived', 'staged');
+    rmSync(join(house.root.path, '.sealtree/outgoing'), { recursive: true });
+    assert.deepEqual(await drive(house, batch.id), { kind: 'done' });
+    assert.ok(announced(house, 'a'));
+    assert.deepEqual(leftovers(house), []);
   });
 
   test('an empty directory in outgoing is not replaced silently either', async (t) => {
