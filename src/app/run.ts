@@ -208,12 +208,16 @@ class Daemon {
   /** The consumer removed the ready semaphore: normal, and recorded. */
   async #collected(): Promise<void> {
     const { fx, config } = this.#service.app;
-    for (const batch of await fx.store.batches({ states: ['delivered'], limit: 500 })) {
-      const root = config.roots[batch.root];
-      if (root === undefined || batch.collectedAt !== undefined) continue;
-      if ((await fx.files.stat(joinPath(root.outgoing, batch.outPath, root.ready))) !== undefined) continue;
-      await fx.store.markCollected(batch.id, fx.clock.now());
-      fx.log.info({ batch: batch.id, path: displayName(batch.outPath) }, 'collected');
+    for (let before: string | undefined; ;) {
+      const page = await fx.store.batches({ uncollected: true, limit: 500, ...(before === undefined ? {} : { before }) });
+      for (const { id, root: name, outPath } of page) {
+        const root = config.roots[name];
+        if (root === undefined || (await fx.files.stat(joinPath(root.outgoing, outPath, root.ready))) !== undefined) continue;
+        await fx.store.markCollected(id, fx.clock.now());
+        fx.log.info({ batch: id, path: displayName(outPath) }, 'collected');
+      }
+      before = page.at(-1)?.id;
+      if (before === undefined || this.#options.signal.aborted) return;
     }
   }
 

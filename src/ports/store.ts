@@ -107,6 +107,8 @@ export interface BatchQuery {
   /** Newest first. */
   readonly limit?: number;
   readonly before?: string;
+  /** Delivered, and their ready semaphore is still there as far as we know; instead of `states`. */
+  readonly uncollected?: true;
 }
 
 export type SigningOutcome =

@@ -91,6 +91,9 @@ export function batchRows(connection: Connection, writeAudit: WriteAudit, report
     AND (@states IS NULL OR state IN (SELECT value FROM json_each(@states))) AND (@before IS NULL OR id < @before)
     ORDER BY id DESC LIMIT @limit`);
 
+  const uncollected = db.prepare<object, Row>(`SELECT * FROM batches WHERE state = 'delivered' AND collected_at IS NULL
+    AND (@root IS NULL OR root = @root) AND (@before IS NULL OR id < @before) ORDER BY id DESC LIMIT @limit`);
+
   const find = (id: string): NumberedBatch => {
     const row = byId.get(id);
     if (row === undefined) throw new SealError('SEAL-BATCH-UNKNOWN', `no batch is called ${id}`, { hint: '`batch list` names them' });
@@ -137,8 +140,8 @@ export function batchRows(connection: Connection, writeAudit: WriteAudit, report
         const row = byId.get(id);
         return row === undefined ? undefined : toBatch(row);
       },
-      batches: ({ root = null, states, limit = -1, before = null }) =>
-        query.all({ root, states: toJson(states), limit, before }).map(toBatch),
+      batches: ({ root = null, states, limit = -1, before = null, uncollected: delivered = false }) =>
+        (delivered ? uncollected.all({ root, limit, before }) : query.all({ root, states: toJson(states), limit, before })).map(toBatch),
       unfinished: () => open.all().map(toBatch),
       advance: (id, from, to, change) => {
         move(id, from, to, change);

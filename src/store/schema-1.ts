@@ -33,6 +33,7 @@ CREATE TABLE batches (
 CREATE INDEX batches_path ON batches (root, rel_path);
 CREATE INDEX batches_claimed ON batches (claimed_at);
 CREATE INDEX batches_part_of ON batches (part_of) WHERE part_of IS NOT NULL;
+CREATE INDEX batches_uncollected ON batches (id) WHERE state = 'delivered' AND collected_at IS NULL;
 CREATE INDEX batches_unfinished ON batches (claimed_at, id) WHERE state NOT IN ('delivered', 'failed', 'cancelled', 'abandoned');
 
 CREATE TABLE documents (

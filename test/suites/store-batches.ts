@@ -144,8 +144,11 @@ export function batchSuite(open: OpenStoreUnderTest): void {
       ['b1'],
     );
     assert.deepEqual(await store.deliveredAt('pdf', Buffer.from('day')), []);
+    const uncollected = async (): Promise<string[]> => (await store.batches({ uncollected: true })).map(({ id }) => id);
+    assert.deepEqual(await uncollected(), ['b2', 'b1']);
     await store.markCollected('b1', 9_000);
     assert.equal((await store.batch('b1'))?.collectedAt, 9_000);
+    assert.deepEqual(await uncollected(), ['b2']);
   });
 
   test('a retry takes over what earlier attempts signed: same path, same bytes, same profile, a key it may use', async (t) => {
