@@ -81,6 +81,11 @@ export class House {
     writeFileSync(file, settings.toString());
   }
 
+  /** A text of the configuration. */
+  setting(...path: readonly string[]): string {
+    return String(parseDocument(readFileSync(this.config, 'utf8')).getIn(path));
+  }
+
   /** Puts documents into a directory below incoming; contents, or names of documents in fixtures/. */
   place(root: string, path: string, files: Readonly<Record<string, string | Buffer>>, approval: string | false = ''): string {
     const directory = this.at(root, 'incoming', path);

@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
 import { after, before, describe, test, type TestContext } from 'node:test';
 import { Evaluation, until, type House } from '../house.ts';
 import { readLedger } from '../ledger.ts';
@@ -57,26 +60,56 @@ describe('a full disk', () => {
   });
 
   test(
-    'outgoing on a file system that fills up while others write there: never a half batch, delivered when there is room',
+    'outgoing fills up after the signatures were made: no half batch, delivered with the same signatures when there is room',
     mayMount(),
     async (t) => {
       const house = evaluation.house();
       const outgoing = house.at('files', 'outgoing');
-      smallDisk(t, outgoing, '8m');
+      smallDisk(t, outgoing, '16m');
+      const authority = await hesitantAuthority(t, house);
       house.edit((settings) => {
+        settings.setIn(['tsas', 'evaluation', 'url'], authority.url);
         settings.setIn(['roots', 'files', 'minFree'], '1KiB');
       });
-      const ballast = join(outgoing, 'ballast');
-      writeFileSync(ballast, Buffer.alloc(4 * 2 ** 20));
       house.place('files', 'scans', { 'a.tif': scan, 'b.tif': scan });
       const daemon = await house.daemon(t);
+      await until('it waits for its timestamps', async () => (await waiting(house))?.waiting?.code.startsWith('SEAL-TSA-') === true);
+      const ballast = join(outgoing, 'ballast');
+      writeFileSync(ballast, Buffer.alloc(12 * 2 ** 20));
+      authority.answer();
       await until('it waits for room', async () => (await waiting(house))?.waiting?.code === 'SEAL-DISK-FULL');
       assert.match((await waiting(house))?.waiting?.hint ?? '', /room/);
       assert.equal(existsSync(join(outgoing, 'scans')), false);
       rmSync(ballast);
       await until('it is delivered', () => existsSync(join(outgoing, 'scans/READY')), 90);
       assert.deepEqual(assertComplete(house.directory, 'files'), ['scans']);
+      assert.equal(readLedger(house.directory).intents.signed, 2);
       assert.equal(await daemon.stop(), 0);
     },
   );
 });
+
+/** Refuses until it is told to answer; then it passes requests on to the authority of the house. */
+async function hesitantAuthority(t: TestContext, house: House): Promise<{ readonly url: string; answer(): void }> {
+  const own = house.setting('tsas', 'evaluation', 'url');
+  let answers = false;
+  const server = createServer((request, response) => {
+    void buffer(request).then(async (body) => {
+      if (!answers) return response.writeHead(503).end();
+      const answer = await fetch(own, {
+        method: 'POST',
+        body: new Uint8Array(body),
+        headers: { 'content-type': 'application/timestamp-query' },
+      });
+      return response.writeHead(200, { 'content-type': 'application/timestamp-reply' }).end(Buffer.from(await answer.arrayBuffer()));
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.after(() => server.close());
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/tsa`,
+    answer: () => {
+      answers = true;
+    },
+  };
+}

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { chmodSync, chownSync, existsSync, lstatSync, readdirSync, readFileSync, renameSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { filesBelow } from '../deliveries.ts';
@@ -59,7 +59,10 @@ describe('batches that move, documents that cannot be read', () => {
     const secret = join(directory, 'private.txt');
     chmodSync(secret, 0);
     const account = unprivileged();
-    if (account !== undefined) giveAll(house.directory, account.uid, secret);
+    if (account !== undefined) {
+      chmodSync(dirname(house.directory), 0o755);
+      giveAll(house.directory, account.uid, secret);
+    }
     const { status, stderr } = await command(['run', '--once', '--config', house.config], { ...(account ?? {}) });
     assert.equal(status, 3, stderr);
     const { documents } = refusedBatch(house, 'files', 'letters');

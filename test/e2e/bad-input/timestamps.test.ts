@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -49,7 +48,7 @@ describe('timestamp authorities that do not answer, or answer nonsense', () => {
     for (const name of names) house.place('files', name, { 'letter.txt': `Good morning, ${name}` }, `profile: ${name}`);
     for (const [path, { code }] of await runWaits(house, names)) assert.match(code, /^SEAL-TSA-/, path);
 
-    const own = ownAuthority(house);
+    const own = house.setting('tsas', 'evaluation', 'url');
     addAuthorities(house, Object.fromEntries(names.map((name) => [name, own])));
     await runDelivers(house, names);
   });
@@ -67,7 +66,7 @@ describe('timestamp authorities that do not answer, or answer nonsense', () => {
     const house = evaluation.house();
     house.place('files', 'letters', { 'letter.txt': 'Good morning' }, 'profile: cades-b-b');
     assert.equal((await house.run('run', '--once')).status, 0);
-    const own = ownAuthority(house);
+    const own = house.setting('tsas', 'evaluation', 'url');
     useAuthority(house, 'http://127.0.0.1:9/tsa');
     const closed = await house.run('archive', 'close');
     assert.equal(closed.status, 75, closed.stderr);
@@ -80,10 +79,6 @@ describe('timestamp authorities that do not answer, or answer nonsense', () => {
     assert.equal((await house.run('archive', 'check')).status, 0);
   });
 });
-
-function ownAuthority(house: House): string {
-  return /url: (\S+)/.exec(readFileSync(house.config, 'utf8'))?.[1] ?? '';
-}
 
 /** Where the authority that closes the days is. */
 function useAuthority(house: House, url: string): void {
