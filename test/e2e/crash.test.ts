@@ -120,9 +120,10 @@ describe(`kill -9, ${rounds} rounds under load (SEALTREE_SEED=${seed})`, () => {
     for (const root of ['pdf', 'files']) assert.deepEqual(filesBelow(join(house.directory, 'roots', root, '.sealtree/claimed')), []);
   });
 
-  test('each signature has its intent, none was made twice unnoticed, and doubts are counted against the key', async () => {
+  test('each signature has its intent, none was made twice unnoticed, and doubts are counted against the key', async (t) => {
     const { intents, signedTwice, withoutIntent } = readLedger(house.directory);
     const documents = placed.flatMap(({ files }) => Object.values(files).filter((bytes) => bytes !== broken));
+    t.diagnostic(`${documents.length} documents signed, ${intents.doubt} signatures in doubt after ${rounds} kills`);
     assert.equal(intents.signed, documents.length);
     assert.deepEqual([signedTwice, withoutIntent, intents.open], [0, 0, 0]);
     const keys = await house.ask<{ signatures: number; inDoubt: number }[]>('key', 'list');
