@@ -13,12 +13,12 @@ import { openssl } from '../authority/openssl.ts';
 import { ManualClock } from '../support/clock.ts';
 import { temporaryDirectory } from '../support/files.ts';
 import { CollectingLog } from '../support/log.ts';
-import { needs, oracleHome } from '../support/tools.ts';
+import { dss } from '../support/judges.ts';
+import { needs } from '../support/tools.ts';
 import { createHash } from 'node:crypto';
 import { buildOcspRequest } from '../../src/formats/ocsp.ts';
 import { buildTimestampRequest, parseTimestampResponse } from '../../src/formats/tsp.ts';
 import { parseCertificate } from '../../src/formats/x509.ts';
-import { oracle } from '../authority/oracle.ts';
 import type { TestContext } from 'node:test';
 
 const files = nodeFiles();
@@ -103,9 +103,13 @@ describe('the evaluation authority while it serves', () => {
       await writeFile(join(top, 'token.tst'), token);
       await writeFile(join(top, 'document'), 'document');
       await writeFile(join(top, 'tsa.ocsp'), await post('/ocsp', buildOcspRequest(tsa, issuing)));
-      const crl = (name: string) => ['--crl', join(top, `crls/evaluation-${name}.crl`)];
-      const common = [join(top, 'token.tst'), '--detached', join(top, 'document'), '--trust', join(top, 'trust.pem'), ...crl('root')];
-      const answers = await oracle(oracleHome, [[...common, ...crl('issuing')], [...common, '--ocsp', join(top, 'tsa.ocsp')], common]);
+      const crl = (name: string) => join(top, `crls/evaluation-${name}.crl`);
+      const question = { file: join(top, 'token.tst'), detached: [join(top, 'document')], trust: [join(top, 'trust.pem')] };
+      const answers = await dss([
+        { ...question, crls: [crl('root'), crl('issuing')] },
+        { ...question, crls: [crl('root')], ocsps: [join(top, 'tsa.ocsp')] },
+        { ...question, crls: [crl('root')] },
+      ]);
       const [byCrl, byOcsp, without] = answers.map(({ detachedTimestamps: [stamp] }) => stamp);
       for (const stamp of [byCrl, byOcsp]) assert.deepEqual([stamp?.indication, stamp?.errors, stamp?.warnings], ['PASSED', [], []]);
       assert.equal(without?.indication, 'INDETERMINATE');

@@ -10,10 +10,10 @@ import { embedRevocation } from '../../src/formats/tsp-normalize.ts';
 import { buildTimestampRequest, parseTimestampResponse, parseTimestampToken } from '../../src/formats/tsp.ts';
 import { boolean, encode, integer, octetString, oid, sequence } from '../../src/formats/der.ts';
 import { testAuthority, testPolicy } from '../support/authority.ts';
-import { needs, oracleHome } from '../support/tools.ts';
+import { dss } from '../support/judges.ts';
+import { needs } from '../support/tools.ts';
 import { openssl } from './openssl.ts';
 import { temporaryDirectory } from '../support/files.ts';
-import { oracle } from './oracle.ts';
 import type { DigestAlgorithm } from '../../src/model/algorithms.ts';
 import type { TestAuthority } from '../support/authority.ts';
 
@@ -77,10 +77,10 @@ describe('TSA tokens', () => {
     await writeFile(join(directory, 'token.tst'), await authority.timestamp('sha256', imprint('sha256')));
     await writeFile(join(directory, 'good'), 'document');
     await writeFile(join(directory, 'bad'), 'documenT');
-    const options = ['--trust', trust, ...crls.flatMap((crl) => ['--crl', crl])];
-    const [good, bad] = await oracle(oracleHome, [
-      [join(directory, 'token.tst'), '--detached', join(directory, 'good'), ...options],
-      [join(directory, 'token.tst'), '--detached', join(directory, 'bad'), ...options],
+    const token = { file: join(directory, 'token.tst'), trust: [trust], crls };
+    const [good, bad] = await dss([
+      { ...token, detached: [join(directory, 'good')] },
+      { ...token, detached: [join(directory, 'bad')] },
     ]);
     assert.deepEqual(
       good?.detachedTimestamps.map(({ indication, errors, warnings }) => ({ indication, errors, warnings })),

@@ -1,33 +1,14 @@
-import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { testAuthority } from '../support/authority.ts';
-import { needs, oracleHome } from '../support/tools.ts';
+import { dss } from '../support/judges.ts';
+import { needs } from '../support/tools.ts';
 import { signDocument, type SigningOptions } from '../formats/signing.ts';
 import { trusting, verifyBytes } from './verifying.ts';
 import type { KeyKind } from '../../src/authority/signing.ts';
-
-interface OracleAnswer {
-  readonly error?: string;
-  readonly signatures?: readonly {
-    readonly format: string;
-    readonly indication: string;
-    readonly subIndication?: string;
-    readonly errors?: readonly string[];
-  }[];
-}
-
-/** Runs EU DSS over several command lines in one JVM. */
-async function oracle(commands: readonly (readonly string[])[]): Promise<OracleAnswer[]> {
-  const child = spawn(`${oracleHome}/oracle`, ['--batch'], { stdio: ['pipe', 'pipe', 'inherit'] });
-  child.stdin.end(commands.map((command) => `${command.join('\t')}\n`).join(''));
-  const lines = (await text(child.stdout)).trim().split('\n');
-  return lines.map((line) => JSON.parse(line) as OracleAnswer);
-}
 
 const document = Buffer.from('DSS shall say So too\n');
 const cases: readonly (readonly [string, KeyKind, Omit<SigningOptions, 'timestampFrom'>, boolean])[] = [
@@ -65,13 +46,12 @@ test('EU DSS and we say the same about B-B and B-T, whole and with a flipped bit
     }),
   );
   const { crls, trust } = authority.write(directory);
-  const common = ['--trust', trust, ...crls.flatMap((crl) => ['--crl', crl])];
-  const commands = made.flatMap(({ signed, flipped, detached }, at) => [
-    [file(`${at}.p7`, signed), ...(detached ? ['--detached', original] : []), ...common],
-    [file(`${at}.flipped.p7`, flipped), ...(detached ? ['--detached', changed] : []), ...common],
+  const common = { trust: [trust], crls };
+  const questions = made.flatMap(({ signed, flipped, detached }, at) => [
+    { file: file(`${at}.p7`, signed), ...(detached ? { detached: [original] } : {}), ...common },
+    { file: file(`${at}.flipped.p7`, flipped), ...(detached ? { detached: [changed] } : {}), ...common },
   ]);
-  const answers = await oracle(commands);
-  assert.equal(answers.length, commands.length);
+  const answers = await dss(questions);
   made.forEach(({ signed, flipped, detached }, at) => {
     const [name = ''] = cases[at] ?? [];
     const [good] = answers[2 * at]?.signatures ?? [];
