@@ -1,9 +1,9 @@
-import { spawn } from 'node:child_process';
 import { constants } from 'node:fs';
-import { open, opendir, statfs } from 'node:fs/promises';
+import { open, opendir, stat, statfs } from 'node:fs/promises';
 import { release } from 'node:os';
 import { isUtf8, joinPath } from '../formats/names.ts';
 import type { Path } from '../ports/files.ts';
+import { FileSystemSync } from './file-system-sync.ts';
 import { diskError } from './files-errors.ts';
 import { asBytes, nameOf, openForReading } from './files-open.ts';
 
@@ -76,7 +76,7 @@ async function inParallel(items: readonly Buffer[], work: (item: Buffer) => Prom
   );
 }
 
-let available = process.platform === 'linux' && reportsErrors(release());
+const available = process.platform === 'linux' && reportsErrors(release());
 
 /** syncfs(2) tells of failed writes since Linux 5.8. */
 function reportsErrors(version: string): boolean {
@@ -84,20 +84,15 @@ function reportsErrors(version: string): boolean {
   return major > 5 || (major === 5 && minor >= 8);
 }
 
-/** One syncfs(2) through coreutils, as Node has no such call. False where it cannot be had or trusted. */
+/** By device: one after the other on each. */
+const fileSystems = new Map<number, FileSystemSync>();
+
+/** One syncfs(2). False where it cannot be had or trusted. */
 async function syncFileSystem(path: Path): Promise<boolean> {
-  if (!available || (typeof path !== 'string' && !isUtf8(path))) return false;
-  const { type } = await statfs(path);
+  if (!available || (typeof path !== 'string' && !isUtf8(path)) || path.includes('\n')) return false;
+  const [{ type }, { dev }] = await Promise.all([statfs(path), stat(path)]);
   if (!trusted.has(type)) return false;
-  const outcome = await new Promise<number | 'absent'>((resolve) => {
-    const child = spawn('sync', ['-f', '--', path.toString()], { stdio: 'ignore' });
-    child.on('error', () => {
-      resolve('absent');
-    });
-    child.on('exit', (code) => {
-      resolve(code ?? 1);
-    });
-  });
-  if (outcome === 'absent') available = false;
-  return outcome === 0;
+  const fileSystem = fileSystems.get(dev) ?? new FileSystemSync();
+  fileSystems.set(dev, fileSystem);
+  return await fileSystem.sync(path.toString());
 }
