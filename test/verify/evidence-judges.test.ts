@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { testAuthority } from '../support/authority.ts';
 import { initialChains, recordSamples, renewTimestamp } from '../support/evidence.ts';
+import { dss, runProgram } from '../support/judges.ts';
 import { temporaryDirectory } from '../support/store.ts';
 import { needs, oracleHome } from '../support/tools.ts';
 import { encodeEvidenceRecord } from '../../src/formats/ers-write.ts';
@@ -16,41 +15,14 @@ const day = 86_400_000;
 const start = Math.floor(Date.now() / day) * day - 120 * day;
 const authority = testAuthority({ now: start });
 
-interface DssAnswer {
-  readonly allPassed: boolean;
-  readonly error?: string;
-  readonly evidenceRecords: readonly {
-    readonly indication: string;
-    readonly subIndication?: string;
-    readonly errors: readonly string[];
-    readonly covered: readonly string[];
-    readonly isDer: boolean;
-    readonly chains: readonly (readonly { readonly tokenIsDer: boolean }[])[];
-  }[];
-}
-
-async function run<T>(
-  command: string,
-  args: readonly string[],
-  lines: readonly (readonly string[])[],
-  read: (line: string) => T,
-): Promise<T[]> {
-  const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'ignore'] });
-  child.stdin.end(lines.map((line) => `${line.join('\t')}\n`).join(''));
-  const output = (await text(child.stdout)).trim().split('\n');
-  assert.equal(output.length, lines.length, `${command}: one answer a line`);
-  return output.map(read);
-}
-
-/** EU DSS over all command lines in one JVM. */
-function dss(commands: readonly (readonly string[])[]): Promise<DssAnswer[]> {
-  return run(join(oracleHome, 'oracle'), ['--batch'], commands, (line) => JSON.parse(line) as DssAnswer);
-}
-
 /** BouncyCastle's validatePresent and validate. */
-function bouncyCastle(commands: readonly (readonly string[])[]): Promise<string[][]> {
+async function bouncyCastle(commands: readonly (readonly string[])[]): Promise<string[][]> {
   const program = new URL('../oracle/BcEvidence.java', import.meta.url).pathname;
-  return run('java', ['-cp', join(oracleHome, 'target/lib/*'), program], commands, (line) => line.split('\t'));
+  const input = commands.map((command) => `${command.join('\t')}\n`).join('');
+  const { stdout } = await runProgram('java', ['-cp', join(oracleHome, 'target/lib/*'), program], { input });
+  const lines = stdout.toString().trim().split('\n');
+  assert.equal(lines.length, commands.length, 'one answer a line');
+  return lines.map((line) => line.split('\t'));
 }
 
 /** Files of a record and its objects. */
@@ -84,7 +56,6 @@ void test('EU DSS accepts every kind of record with the trust centre’s CRLs, a
   const samples = await recordSamples(authority, start);
   authority.setTime(Math.floor(Date.now() / 1000) * 1000);
   const { trust, crls } = authority.write(directory);
-  const trusted = ['--trust', trust, ...crls.flatMap((crl) => ['--crl', crl])];
   const files = samples.map((sample) => put(directory, sample));
   const flipped = samples.map(({ name, members, record }) => {
     const bytes = Buffer.from(record);
@@ -94,7 +65,7 @@ void test('EU DSS accepts every kind of record with the trust centre’s CRLs, a
     return put(directory, { name: `${name}-flipped`, members, record: bytes });
   });
   const answers = await dss(
-    [...files, ...flipped].map(({ record, members }) => [record, ...members.flatMap((path) => ['--detached', path]), ...trusted]),
+    [...files, ...flipped].map(({ record, members }) => ({ file: record, detached: members, trust: [trust], crls })),
   );
   samples.forEach(({ name, members }, n) => {
     const [report] = answers[n]?.evidenceRecords ?? [];
@@ -120,7 +91,7 @@ void test('EU DSS after the end of the first authority’s certificate: renewed 
     put(directory, { name, members, record: encodeEvidenceRecord(chains) }),
   );
   const at = start + 100 * day;
-  const trusted = [ending, authority].flatMap((one, n) => {
+  const trusted = [ending, authority].map((one, n) => {
     one.setTime(at);
     const trust = join(directory, `trust${n}.pem`);
     writeFileSync(trust, one.root.pem);
@@ -129,11 +100,15 @@ void test('EU DSS after the end of the first authority’s certificate: renewed 
       writeFileSync(path, crl);
       return path;
     });
-    return ['--trust', trust, ...crls.flatMap((crl) => ['--crl', crl])];
+    return { trust, crls };
   });
-  const time = ['--time', new Date(at).toISOString()];
+  const common = {
+    trust: trusted.map(({ trust }) => trust),
+    crls: trusted.flatMap(({ crls }) => crls),
+    time: new Date(at).toISOString(),
+  };
   const [open, passed] = await dss(
-    files.map(({ record, members: [document = ''] }) => [record, '--detached', document, ...trusted, ...time]),
+    files.map(({ record, members: [document = ''] }) => ({ file: record, detached: [document], ...common })),
   );
   assert.equal(open?.evidenceRecords[0]?.indication, 'INDETERMINATE');
   assert.equal(passed?.evidenceRecords[0]?.indication, 'PASSED', passed?.evidenceRecords[0]?.errors.join('; '));

@@ -56,6 +56,8 @@ export interface DssEvidenceRecord extends DssVerdict {
   readonly references: readonly DssReference[];
   readonly timestamps: readonly DssTimestamp[];
   readonly isDer: boolean;
+  /** Archive timestamp chains and their archive timestamps. */
+  readonly chains: readonly (readonly { readonly tokenIsDer: boolean }[])[];
 }
 
 export interface DssAnswer {
