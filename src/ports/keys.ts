@@ -42,6 +42,11 @@ export interface SigningKey {
   readonly concurrency: number;
   /** Documents whose intents are committed together: 1 where each signature counts against a limit. */
   readonly chunk: number;
+  /**
+   * Set where no hardware or driver stands between the key and us, and key and certificate were compared: its values are not verified one by one
+   * before the document is finished. What is released is verified in any case.
+   */
+  readonly trusted?: true;
   /** Whether the key can do it: mechanism, padding, digest. */
   supports(algorithm: SignatureAlgorithm): boolean;
   /**

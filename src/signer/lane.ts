@@ -17,7 +17,7 @@ export interface Lane {
    */
   ready(signal: AbortSignal): Promise<boolean>;
   /**
-   * One signature, verified with the certificate's public key.
+   * One signature, verified with the certificate's public key unless the key is trusted.
    * @throws SealError SEAL-KEY-*, SEAL-SIGN-BAD; the signal's reason when it had not begun
    */
   sign(data: Buffer, signal: AbortSignal): Promise<Buffer>;
@@ -51,8 +51,10 @@ export interface LaneOrigin {
 }
 
 export interface LaneEvents {
-  /** A place became free, or a lane began to wait. */
+  /** A lane began to wait, or gave documents back. */
   changed(): void;
+  /** A place became free. */
+  signed(lane: PoolLane): void;
   failed(lane: PoolLane, error: SealError): void;
 }
 
@@ -155,7 +157,7 @@ export class PoolLane implements Lane {
       this.poolKey.busy--;
       if (!spent) this.#giveBack(1);
       this.poolKey.leave();
-      this.#events.changed();
+      this.#events.signed(this);
     }
   }
 

@@ -100,13 +100,13 @@ export class PoolKey {
   }
 
   /**
-   * One signature, verified, in a place that was entered.
+   * One signature, verified unless its key is trusted, in a place that was entered.
    * @throws SealError SEAL-KEY-*, SEAL-SIGN-BAD
    */
   async sign(key: SigningKey, data: Buffer, algorithm: SignatureAlgorithm): Promise<Buffer> {
     const began = this.#fx.clock.monotonic();
     const signature = await key.sign(data, algorithm);
-    await checkSignature(this.name, this.#publicKey(key), algorithm, data, signature);
+    if (key.trusted !== true) await checkSignature(this.name, this.#publicKey(key), algorithm, data, signature);
     const took = this.#fx.clock.monotonic() - began;
     this.#pace = this.#pace === 0 ? took : this.#pace * (1 - newest) + took * newest;
     this.#failures = 0;

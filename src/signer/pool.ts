@@ -199,6 +199,9 @@ export class SigningPool {
     changed: (): void => {
       this.#deal();
     },
+    signed: (lane: PoolLane): void => {
+      if (this.#matters(lane)) this.#deal();
+    },
     failed: ({ poolKey, key }: PoolLane, error: SealError): void => {
       const ms = poolKey.failed(key, error);
       if (ms === undefined) return;
@@ -209,6 +212,13 @@ export class SigningPool {
       });
     },
   };
+
+  /** Whether one signature more can change what is dealt. A fast key makes thousands a second, and mostly neither a place nor room is there. */
+  #matters({ poolKey, key }: PoolLane): boolean {
+    if (this.#keys.size > 1 || key.chunk === 1 || poolKey.allowance !== undefined || poolKey.free(key) > 0) return true;
+    const { room, busy, chunk } = poolKey.load(key);
+    return this.#pending.some(({ wanted }) => room >= Math.min(wanted, chunk, busy));
+  }
 
   /** Lanes whose turn has come, in the order in which they wait; those whose key has left are taken back. */
   #call(): void {

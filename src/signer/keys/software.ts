@@ -16,7 +16,7 @@ export function canSign(keyType: KeyType, algorithm: SignatureAlgorithm): boolea
 }
 
 /**
- * A private key in memory that signs in libuv's thread pool.
+ * A private key in memory that signs in libuv's thread pool. The caller has seen that the certificate is that of the key.
  * @param chain DER, signer first
  */
 export function softwareKey(name: string, privateKey: KeyObject, keyType: KeyType, chain: readonly Buffer[]): SigningKey {
@@ -27,6 +27,7 @@ export function softwareKey(name: string, privateKey: KeyObject, keyType: KeyTyp
     // One more than cores: the next is there when a thread comes back.
     concurrency: availableParallelism() + 1,
     chunk,
+    trusted: true,
     supports: (algorithm) => canSign(keyType, algorithm),
     sign: (data, algorithm, signal) => signInPool(name, privateKey, keyType, data, algorithm, signal),
   };
