@@ -4,6 +4,7 @@ import { currentLayout } from './tree.ts';
 import { SealError, type ErrorReport } from '../errors.ts';
 import { digestLengths, digestOf, sha256 } from '../formats/digests.ts';
 import { displayName } from '../formats/names.ts';
+import { isDetached } from '../formats/output-parts.ts';
 import { done, type StepResult } from '../model/step.ts';
 import type { DigestAlgorithm } from '../model/algorithms.ts';
 import type { Blob, NewLeaf } from '../model/archive.ts';
@@ -105,9 +106,7 @@ export function documentLeaves(document: BatchDocument, digest: DigestAlgorithm)
     throw new SealError('SEAL-INTERNAL', 'a signed document reached the archive without verification', {
       where: displayName(document.relPath),
     });
-  // An output that takes nothing from the document is a signature beside it.
-  const detached = signature.parts.every((part) => part instanceof Uint8Array);
-  if (detached) return [{ kind: 'group', members: [input, output], document: id, batch }];
+  if (isDetached(signature.parts)) return [{ kind: 'group', members: [input, output], document: id, batch }];
   return [
     { kind: 'document', members: [input], document: id, batch },
     { kind: 'output', members: [output], document: id, batch },

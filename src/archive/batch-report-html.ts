@@ -3,19 +3,28 @@ import type { Batch, BatchDocument } from '../model/batch.ts';
 import { reportedDocument, reportHead, type ReportedDocument, type ReportTimes } from './batch-report.ts';
 
 const style = `
-body{font:14px/1.45 system-ui,sans-serif;margin:2em auto;max-width:70em;padding:0 1em;color:#1a1a1a;background:#fff}
-h1{font-size:1.5em;overflow-wrap:anywhere}.banner{background:#b45309;color:#fff;padding:.6em 1em;font-weight:bold}
+body{font:14px/1.45 system-ui,sans-serif;margin:2em auto;max-width:70em;padding:0 1em;color:#1a1a1a;background:#fff;display:flex;flex-direction:column}
+h1{font-size:1.5em;overflow-wrap:anywhere}.banner{order:-1;background:#b45309;color:#fff;padding:.6em 1em;font-weight:bold}
 dl{display:grid;grid-template-columns:max-content auto;gap:.1em 1.5em}dt{color:#555}dd{margin:0;overflow-wrap:anywhere}
 table{border-collapse:collapse;width:100%;margin:1.5em 0}th{text-align:left;font-weight:normal;color:#555;border-bottom:2px solid #777}
 th,td{padding:.4em .6em .4em 0;vertical-align:top}td{border-bottom:1px solid #ccc;overflow-wrap:anywhere}
-code{font-size:11px}.good{color:#15703a;font-weight:bold}.bad{color:#b01c1c;font-weight:bold}small{color:#555;display:block}
+code{font-size:11px}.good{color:#15703a;font-weight:bold}.bad{color:#b01c1c;font-weight:bold}.warn{color:#b45309}small{color:#555;display:block}
 @media print{body{margin:0;max-width:none}tr{break-inside:avoid}.banner{print-color-adjust:exact}}`;
 
 const entities: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
 
+function marked(text: string): string {
+  return text.replace(/[&<>"']/g, (mark) => entities[mark] ?? mark);
+}
+
 /** Hostile input: names, subjects and messages come from documents and certificates. */
 function escaped(text: string): string {
-  return displayName(text).replace(/[&<>"']/g, (mark) => entities[mark] ?? mark);
+  return marked(displayName(text));
+}
+
+/** A name as the JSON report holds it. */
+function shownName(name: string, nameBytes: string | undefined): string {
+  return nameBytes === undefined ? escaped(name) : marked(displayName(Buffer.from(nameBytes, 'hex')));
 }
 
 /** `batch-report.html`: the JSON report for people, piece by piece; complete in itself, without scripts, made to be printed. */
@@ -25,11 +34,12 @@ export async function* htmlPieces(
   times: ReportTimes,
 ): AsyncGenerator<Uint8Array> {
   const head = reportHead(batch, times);
+  const path = shownName(head.path, head.pathBytes);
   const policy = `<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">`;
   yield Buffer.from(
-    `<!doctype html>\n<html lang="en"><head><meta charset="utf-8">${policy}<title>Batch ${escaped(head.path)}</title><style>${style}</style></head><body>`,
+    `<!doctype html>\n<html lang="en"><head><meta charset="utf-8">${policy}<title>Batch ${path}</title><style>${style}</style></head><body>`,
   );
-  yield Buffer.from(`<h1>Batch ${escaped(head.path)}</h1><dl>`);
+  yield Buffer.from(`<h1>Batch ${path}</h1><dl>`);
   for (const [term, value] of Object.entries({
     Batch: head.batch,
     Root: head.root,
@@ -64,7 +74,8 @@ export async function* htmlPieces(
 
 function rowOf(document: ReportedDocument): string {
   const { signature, verification, output, error } = document;
-  const file = `${escaped(output?.file ?? document.document)}<small><code>${document.input.sha256 ?? ''}</code> in</small>${output === undefined ? '' : `<small><code>${output.sha256}</code> out</small>`}`;
+  const { file: shownFile = document.document, nameBytes = document.nameBytes } = output ?? {};
+  const file = `${shownName(shownFile, nameBytes)}<small><code>${document.input.sha256 ?? ''}</code> in</small>${output === undefined ? '' : `<small><code>${output.sha256}</code> out</small>`}`;
   const signed =
     signature === undefined
       ? ''
@@ -76,7 +87,11 @@ function rowOf(document: ReportedDocument): string {
   const checks =
     verification === undefined
       ? verdict
-      : `<span class="${verification.indication === 'TOTAL-PASSED' ? 'good' : 'bad'}">${verification.indication}</span>${verification.checked.map((line) => `<small>${escaped(line)}</small>`).join('')}`;
+      : `<span class="${verification.indication === 'TOTAL-PASSED' ? 'good' : 'bad'}">${verification.indication}</span>${smalls(verification.checked)}${smalls(verification.warnings, 'warn')}`;
   const leaves = document.archive.map(({ tree, index, what }) => `${escaped(tree)}/${index}<small>${escaped(what)}</small>`).join('');
   return `<tr><td>${file}</td><td>${signed}</td><td>${checks}</td><td>${leaves}</td></tr>`;
+}
+
+function smalls(lines: readonly string[], kind = ''): string {
+  return lines.map((line) => `<small${kind === '' ? '' : ` class="${kind}"`}>${escaped(line)}</small>`).join('');
 }

@@ -1,4 +1,5 @@
-import { directoryName, displayName, isUtf8, joinPath } from '../formats/names.ts';
+import { jsonName, jsonText } from '../formats/json-text.ts';
+import { directoryName, joinPath } from '../formats/names.ts';
 import type { ErrorReport } from '../errors.ts';
 import type { Batch, BatchDocument, DocumentSignature } from '../model/batch.ts';
 import type { CertificateSummary, ChainReport, Indication } from '../model/verification.ts';
@@ -8,15 +9,17 @@ export interface ReportTimes {
   readonly deliveredAt: number;
 }
 
-/** One document in `batch-report.json`. Hashes are SHA-256 in lower-case hexadecimal, times ISO 8601 UTC. */
+/**
+ * One document in `batch-report.json`. Hashes are SHA-256 in lower-case hexadecimal, times ISO 8601 UTC. Names are exact; of one that is not
+ * UTF-8 the bytes stand beside it in hexadecimal.
+ */
 export interface ReportedDocument {
   /** Below the batch. */
   readonly document: string;
-  /** Hexadecimal bytes of a name that is not UTF-8. */
   readonly nameBytes?: string;
   readonly state: 'delivered' | 'failed';
   readonly input: { readonly size: number; readonly sha256?: string };
-  readonly output?: { readonly file: string; readonly size: number; readonly sha256: string };
+  readonly output?: { readonly file: string; readonly nameBytes?: string; readonly size: number; readonly sha256: string };
   readonly signature?: {
     readonly format: string;
     readonly level: string;
@@ -41,6 +44,7 @@ export interface ReportHead {
   readonly batch: string;
   readonly root: string;
   readonly path: string;
+  readonly pathBytes?: string;
   readonly partOf?: string;
   readonly profile: string;
   readonly approvedAt: string;
@@ -49,16 +53,23 @@ export interface ReportHead {
 }
 
 export function reportHead(batch: Batch, { deliveredAt }: ReportTimes): ReportHead {
+  const { name, nameBytes } = jsonName(batch.outPath);
   return {
     batch: batch.id,
     root: batch.root,
-    path: displayName(batch.outPath),
+    path: name,
+    ...(nameBytes === undefined ? {} : { pathBytes: nameBytes }),
     ...(batch.partOf === undefined ? {} : { partOf: batch.partOf }),
     profile: batch.profile,
     approvedAt: iso(batch.approvedAt),
     claimedAt: iso(batch.claimedAt),
     deliveredAt: iso(deliveredAt),
   };
+}
+
+/** The first bytes of a batch's report: they tell whose output a directory is. */
+export function reportBegins({ id }: Pick<Batch, 'id'>): Buffer {
+  return Buffer.from(`{\n  "batch": ${jsonText(id)},`);
 }
 
 /** `batch-report.json`, piece by piece: a report of a million documents is never in memory as a whole. */
@@ -70,12 +81,12 @@ export async function* reportPieces(
   let documents = 0;
   let failed = 0;
   let evaluation = false;
-  yield Buffer.from(`${JSON.stringify(reportHead(batch, times), null, 2).slice(0, -2)},\n  "documents": [`);
+  yield Buffer.from(`${jsonText(reportHead(batch, times), 2).slice(0, -2)},\n  "documents": [`);
   for await (const page of pages) {
     for (const document of page) {
       evaluation ||= document.signature?.report?.evaluation === true;
       if (document.state === 'failed') failed++;
-      yield Buffer.from(`${documents++ === 0 ? '\n    ' : ',\n    '}${JSON.stringify(reportedDocument(document))}`);
+      yield Buffer.from(`${documents++ === 0 ? '\n    ' : ',\n    '}${jsonText(reportedDocument(document))}`);
     }
   }
   yield Buffer.from(
@@ -87,24 +98,26 @@ export function reportedDocument(document: BatchDocument): ReportedDocument {
   const { signature, error, state, relPath } = document;
   const sha256 = document.digests.find(([algorithm]) => algorithm === 'sha256')?.[1].toString('hex');
   const delivered = state !== 'failed';
+  const { name, nameBytes } = jsonName(relPath);
   return {
-    document: displayName(relPath),
-    ...(isUtf8(relPath) ? {} : { nameBytes: relPath.toString('hex') }),
+    document: name,
+    ...(nameBytes === undefined ? {} : { nameBytes }),
     state: delivered ? 'delivered' : 'failed',
     input: { size: document.size, ...(sha256 === undefined ? {} : { sha256 }) },
-    ...(delivered && signature?.outputDigest !== undefined
-      ? {
-          output: {
-            file: displayName(joinPath(directoryName(relPath), signature.outputName)),
-            size: signature.outputSize ?? 0,
-            sha256: signature.outputDigest.toString('hex'),
-          },
-        }
-      : {}),
+    ...(delivered && signature?.outputDigest !== undefined ? { output: outputOf(document, signature, signature.outputDigest) } : {}),
     ...(signature === undefined ? {} : signed(signature)),
     archive: (document.leaves ?? []).map(({ tree, index, what }) => ({ tree, index, what })),
     ...(error === undefined ? {} : { error }),
   };
+}
+
+function outputOf(
+  { relPath }: BatchDocument,
+  { outputName, outputSize = 0 }: DocumentSignature,
+  digest: Buffer,
+): NonNullable<ReportedDocument['output']> {
+  const { name, nameBytes } = jsonName(joinPath(directoryName(relPath), outputName));
+  return { file: name, ...(nameBytes === undefined ? {} : { nameBytes }), size: outputSize, sha256: digest.toString('hex') };
 }
 
 function signed({ format, level, key, signingTime, report }: DocumentSignature): Pick<ReportedDocument, 'signature' | 'verification'> {

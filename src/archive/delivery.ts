@@ -1,4 +1,6 @@
-import { deskPlaces } from '../formats/places.ts';
+import { SealError } from '../errors.ts';
+import { directoryName, displayName, joinPath } from '../formats/names.ts';
+import { deskPlaces, reservedName } from '../formats/places.ts';
 import type { BatchDocument } from '../model/batch.ts';
 import type { RootConfig } from '../model/config.ts';
 import type { Effects } from '../ports/effects.ts';
@@ -32,14 +34,44 @@ export async function* documentPages(
   }
 }
 
-/** The desk of a batch for a tree, on that tree's file system. */
-export async function deskOf(
-  { files }: Pick<Effects, 'files'>,
-  root: RootConfig,
-  tree: 'outgoing' | 'failed' | 'done',
-  batch: string,
-): Promise<Buffer> {
+/**
+ * The desk of a batch for a tree, on that tree's file system.
+ * @throws SealError SEAL-ROOT-UNUSABLE when the tree was a file system of its own and is not there now
+ */
+export async function deskOf(fx: Pick<Effects, 'files'>, root: RootConfig, tree: Tree, batch: string): Promise<Buffer> {
+  const { files } = fx;
   const [near, inside] = deskPlaces(root, tree, batch);
   const [ofRoot, ofTree] = await Promise.all([files.stat(root.path), files.stat(root[tree])]);
-  return ofRoot !== undefined && ofRoot.device === ofTree?.device ? near : inside;
+  const apart = ofTree !== undefined && ofTree.device !== ofRoot?.device;
+  await rememberApart(fx, root, tree, apart);
+  return apart ? inside : near;
+}
+
+type Tree = 'outgoing' | 'failed' | 'done';
+
+/** Where a mount point was left empty everything would go to a place that nobody sees: a tree that was once a file system of its own is noted. */
+async function rememberApart({ files }: Pick<Effects, 'files'>, root: RootConfig, tree: Tree, apart: boolean): Promise<void> {
+  const note = joinPath(root.path, reservedName, `apart-${tree}`);
+  const noted = (await files.stat(note)) !== undefined;
+  if (noted === apart) return;
+  if (apart) {
+    await files.makeDirectory(directoryName(note));
+    await files.claimDurable(note, Buffer.from(root[tree]), 0o600);
+    return;
+  }
+  if ((await files.read(note, 4096)).toString() === root[tree]) throw notMounted(root, root[tree], note);
+  await files.remove(note);
+}
+
+/** Nothing is concluded from what is missing in a root that is not there. @throws SealError SEAL-ROOT-UNUSABLE */
+export async function demandMounted({ files }: Pick<Effects, 'files'>, root: RootConfig): Promise<void> {
+  const own = joinPath(root.path, reservedName);
+  if ((await files.stat(own)) === undefined) throw notMounted(root, root.path, own);
+}
+
+function notMounted({ name }: RootConfig, place: string, evidence: Buffer): SealError {
+  const hint = evidence.equals(joinPath(place, reservedName))
+    ? 'mount it; work goes on by itself'
+    : `mount it; if it shall lie on the root’s file system from now on, remove ${displayName(evidence)}`;
+  return new SealError('SEAL-ROOT-UNUSABLE', `the file system of root ${name} is not there`, { where: displayName(place), hint });
 }

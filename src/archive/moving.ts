@@ -1,24 +1,26 @@
 import { errnoOf } from '../errors.ts';
-import { baseName, directoryName, joinPath } from '../formats/names.ts';
+import { directoryName, joinPath } from '../formats/names.ts';
+import { ownNames } from '../formats/places.ts';
 import type { RootConfig } from '../model/config.ts';
 import type { Effects } from '../ports/effects.ts';
-import { copyTree } from './copy-tree.ts';
+import { copyOne, copyTree } from './copy-tree.ts';
 import { deskOf } from './delivery.ts';
+import { isNoted } from './retention.ts';
 
 type MovingEffects = Pick<Effects, 'files'>;
 
-/** A rename; across file systems a copy that is on disk before the original goes. What is not there was moved before. */
-export async function move({ files }: MovingEffects, from: Buffer, to: Buffer): Promise<void> {
+/**
+ * Moves a file or a link: a rename; across file systems a copy that is on disk before the original goes. What is not there was moved before.
+ * @param aside on the file system of `to`, for the copy
+ */
+export async function move({ files }: MovingEffects, from: Buffer, to: Buffer, aside: Buffer): Promise<void> {
   // Asked first: between two file systems a rename says EXDEV even when there is nothing to rename.
   if ((await files.stat(from)) === undefined) return;
   try {
     await files.rename(from, to);
   } catch (thrown) {
     if (errnoOf(thrown) !== 'EXDEV') throw thrown;
-    // What a kill left is no whole copy as long as the original is there.
-    await files.remove(to);
-    await copyTree({ files }, from, to);
-    await files.syncDirectory(directoryName(to));
+    await copyOne({ files }, from, to, aside);
     await files.remove(from);
   }
 }
@@ -54,9 +56,7 @@ export async function moveInto(
   before: (source: Buffer, target: Buffer) => Promise<void> = () => Promise.resolve(),
 ): Promise<void> {
   const { files } = fx;
-  const { tree, batch, path, from } = journey;
-  const parent = joinPath(root[tree], directoryName(path));
-  await files.makeDirectory(parent);
+  const { tree, batch, from } = journey;
   const copy = await copyPlace(fx, root, tree, batch);
   let source = from;
   if ((await files.stat(copy)) !== undefined) {
@@ -64,7 +64,8 @@ export async function moveInto(
     source = copy;
   }
   while (source !== undefined) {
-    const target = await freeName(fx, parent, baseName(path));
+    const target = await freePath(fx, root, journey);
+    await files.makeDirectory(directoryName(target));
     await before(source, target);
     try {
       await files.rename(source, target);
@@ -78,11 +79,31 @@ export async function moveInto(
   }
 }
 
-async function freeName({ files }: MovingEffects, parent: Buffer, name: Buffer): Promise<Buffer> {
-  for (let n = 1; ; n++) {
-    const target = joinPath(parent, n === 1 ? name : Buffer.concat([name, Buffer.from(`~${n}`)]));
-    if ((await files.stat(target)) === undefined) return target;
+/**
+ * A free path below the tree: the one that is wanted, or with numbers. Never inside the directory of another batch, which may be collected, retried
+ * or retired as a whole: `a~2/b` where `a` is one.
+ */
+async function freePath(fx: MovingEffects, root: RootConfig, { tree, path }: Journey): Promise<Buffer> {
+  let place: Buffer = Buffer.from(root[tree]);
+  for (let start = 0; start <= path.length;) {
+    const slash = path.indexOf(0x2f, start);
+    const end = slash < 0 ? path.length : slash;
+    const name = path.subarray(start, end);
+    for (let n = 1; ; n++) {
+      const candidate = joinPath(place, n === 1 ? name : Buffer.concat([name, Buffer.from(`~${n}`)]));
+      const info = await fx.files.stat(candidate);
+      if (info !== undefined && (end === path.length || info.kind !== 'directory' || (await isBatch(fx, root, tree, candidate)))) continue;
+      place = candidate;
+      break;
+    }
+    start = end + 1;
   }
+  return place;
+}
+
+async function isBatch(fx: MovingEffects, root: RootConfig, tree: Journey['tree'], directory: Buffer): Promise<boolean> {
+  if (tree === 'done') return await isNoted(fx, root, directory);
+  return (await fx.files.stat(joinPath(directory, ownNames.failed))) !== undefined;
 }
 
 async function copyOver(fx: MovingEffects, from: Buffer, copy: Buffer): Promise<void> {

@@ -1,14 +1,12 @@
-import { SealError, type ErrorReport } from '../errors.ts';
-import { directoryName, displayName, joinPath } from '../formats/names.ts';
-import { claimPlaces, ownNames, spoolDirectory } from '../formats/places.ts';
-import type { Batch, BatchDocument } from '../model/batch.ts';
+import { directoryName, joinPath } from '../formats/names.ts';
+import { claimPlaces, spoolDirectory } from '../formats/places.ts';
+import type { Batch } from '../model/batch.ts';
 import { done, type StepResult } from '../model/step.ts';
 import type { Effects } from '../ports/effects.ts';
-import { deskOf, documentPages, type Delivery, type DeliveryEffects } from './delivery.ts';
+import { demandMounted, deskOf, documentPages, type Delivery, type DeliveryEffects } from './delivery.ts';
+import { writeErrors } from './error-report.ts';
 import { move, moveInto, underWay } from './moving.ts';
 import { noteDone } from './retention.ts';
-
-export { retireOriginals } from './retention.ts';
 
 type Keep = 'none' | 'signatures' | 'documents';
 
@@ -27,6 +25,7 @@ async function claimedDirectory({ files }: Pick<Effects, 'files'>, { root }: Del
  */
 export async function fileOriginals(fx: DeliveryEffects, delivery: Delivery, batch: Batch, keep: Keep): Promise<StepResult> {
   const { root } = delivery;
+  await demandMounted(fx, root);
   const claimed = await claimedDirectory(fx, delivery, batch.id);
   if (claimed !== undefined && batch.failed > 0) await fileFailed(fx, delivery, batch, claimed);
   if (claimed !== undefined || (await underWay(fx, root, 'done', batch.id)))
@@ -41,6 +40,7 @@ export async function fileOriginals(fx: DeliveryEffects, delivery: Delivery, bat
 /** failing → failed: the whole batch, with its original bytes, the semaphore FAILED and error.json. */
 export async function failBatch(fx: DeliveryEffects, delivery: Delivery, batch: Batch): Promise<StepResult> {
   const { root } = delivery;
+  await demandMounted(fx, root);
   const claimed = (await claimedDirectory(fx, delivery, batch.id)) ?? (await emptyPlace(fx, delivery, batch.id));
   const moving = await underWay(fx, root, 'failed', batch.id);
   if (claimed !== undefined && !moving) await writeErrors(fx, batch, claimed);
@@ -80,12 +80,12 @@ async function fileFailed(fx: DeliveryEffects, delivery: Delivery, batch: Batch,
   const place = joinPath(desk, 'batch');
   await files.makeDirectory(directoryName(desk), 0o700);
   await files.makeDirectory(place);
-  for await (const page of documentPages(fx, batch.id)) {
+  for await (const page of documentPages(fx, batch.id, ['bytes', 'report'])) {
     for (const { state, relPath } of page) {
       if (state !== 'failed') continue;
       const directory = directoryName(relPath);
       if (directory.length > 0) await files.makeDirectory(joinPath(place, directory));
-      await move(fx, joinPath(claimed, relPath), joinPath(place, relPath));
+      await move(fx, joinPath(claimed, relPath), joinPath(place, relPath), joinPath(desk, 'part'));
     }
   }
   await writeErrors(fx, batch, place);
@@ -95,56 +95,8 @@ async function fileFailed(fx: DeliveryEffects, delivery: Delivery, batch: Batch,
 /** After a kill: the failed documents have left the claimed directory, and the desk has left for failed/. */
 async function alreadyMoved(fx: DeliveryEffects, desk: Buffer, claimed: Buffer, batch: Batch): Promise<boolean> {
   if ((await fx.files.stat(joinPath(desk, 'batch'))) !== undefined) return false;
-  for await (const page of documentPages(fx, batch.id))
+  for await (const page of documentPages(fx, batch.id, ['bytes', 'report']))
     for (const { state, relPath } of page)
       if (state === 'failed' && (await fx.files.stat(joinPath(claimed, relPath))) !== undefined) return false;
   return true;
-}
-
-/** `error.json`: what failed, why, and what to do; then `FAILED`. A document of that name is never overwritten. */
-async function writeErrors(fx: DeliveryEffects, batch: Batch, directory: Buffer): Promise<void> {
-  const documents: { readonly document: string }[] = [];
-  for await (const page of documentPages(fx, batch.id))
-    for (const document of page) if (document.error !== undefined) documents.push(documentError(document, document.error));
-  const error = batch.error ?? summary(batch);
-  const [only, another] = documents;
-  const named = only === undefined || another !== undefined ? {} : { document: only.document };
-  const content = { batch: batch.id, root: batch.root, path: displayName(batch.relPath), ...named, ...remedied(error), documents };
-  await place(fx, directory, ownNames.error, `${JSON.stringify(content, null, 2)}\n`);
-  await place(
-    fx,
-    directory,
-    ownNames.failed,
-    `${JSON.stringify({ batch: batch.id, code: error.code, message: error.message }, null, 2)}\n`,
-  );
-}
-
-/** Ours from before a kill is replaced; a stranger's file of that name stays, and ours gets a number. */
-async function place({ files }: DeliveryEffects, directory: Buffer, name: string, content: string): Promise<void> {
-  for (let n = 1; ; n++) {
-    const path = joinPath(directory, n === 1 ? name : `${name}~${n}`);
-    if (await files.claimDurable(path, Buffer.from(content))) return;
-    const there = await files.read(path, 2 ** 20).catch(() => undefined);
-    if (there?.toString() === content) return;
-  }
-}
-
-function documentError({ relPath, digests }: BatchDocument, error: ErrorReport): { readonly document: string } {
-  const sha256 = digests.find(([algorithm]) => algorithm === 'sha256')?.[1].toString('hex');
-  return { document: displayName(relPath), ...(sha256 === undefined ? {} : { sha256 }), ...remedied(error) };
-}
-
-function remedied({ code, message, where, hint, retryable }: ErrorReport): object {
-  return { code, message, ...(where === undefined ? {} : { where }), remedy: hint ?? 'see the log', retryable };
-}
-
-function summary(batch: Batch): ErrorReport {
-  return new SealError(
-    'SEAL-VERIFY-FAILED',
-    `${batch.failed} of ${batch.documents} documents could not be signed; the others were delivered`,
-    {
-      hint: `mend or replace them, then “sealtree batch retry ${batch.id}”`,
-      retryable: true,
-    },
-  ).toJSON();
 }

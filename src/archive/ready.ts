@@ -1,12 +1,10 @@
-import { directoryName, displayName, isUtf8, joinPath } from '../formats/names.ts';
+import { jsonName, jsonText, type JsonName } from '../formats/json-text.ts';
+import { directoryName, joinPath } from '../formats/names.ts';
+import { isDetached } from '../formats/output-parts.ts';
 import type { Batch, BatchDocument } from '../model/batch.ts';
 import type { WrittenFile } from '../ports/files.ts';
 
-interface ReadyFile {
-  /** As it is, for programs that look for the file; JSON escapes control characters by itself. */
-  readonly name: string;
-  /** Hexadecimal bytes of a name that is not UTF-8. */
-  readonly nameBytes?: string;
+interface ReadyFile extends JsonName {
   readonly size: number;
   readonly sha256: string;
 }
@@ -28,18 +26,14 @@ export async function* readyPieces(
 ): AsyncGenerator<Uint8Array> {
   let documents = 0;
   let failed = 0;
-  yield Buffer.from(
-    `{\n  "batch": ${JSON.stringify(batch.id)},\n  "root": ${JSON.stringify(batch.root)},\n  "path": ${JSON.stringify(displayName(batch.outPath))},\n`,
-  );
-  if (batch.partOf !== undefined) yield Buffer.from(`  "partOf": ${JSON.stringify(batch.partOf)},\n`);
-  yield Buffer.from('  "anchored": false,\n  "files": [');
+  yield Buffer.from(`${jsonText(headOf(batch), 2).slice(0, -2)},\n  "files": [`);
   let separator = '\n    ';
   for await (const page of pages) {
     for (const document of page) {
       documents++;
       if (document.state === 'failed') failed++;
       for (const file of filesOf(document)) {
-        yield Buffer.from(`${separator}${JSON.stringify(file)}`);
+        yield Buffer.from(`${separator}${jsonText(file)}`);
         separator = ',\n    ';
       }
     }
@@ -54,20 +48,28 @@ export async function* readyPieces(
   );
 }
 
+function headOf({ id, root, outPath, partOf }: Batch): object {
+  const { name, nameBytes } = jsonName(outPath);
+  return {
+    batch: id,
+    root,
+    path: name,
+    ...(nameBytes === undefined ? {} : { pathBytes: nameBytes }),
+    ...(partOf === undefined ? {} : { partOf }),
+    anchored: false,
+  };
+}
+
 function filesOf(document: BatchDocument): ReadyFile[] {
   const { signature, relPath, size } = document;
   if (document.state === 'failed') return [];
   const sha256 = document.digests.find(([algorithm]) => algorithm === 'sha256')?.[1].toString('hex') ?? '';
-  const original = { ...named(relPath), size, sha256 };
+  const original = { ...jsonName(relPath), size, sha256 };
   if (signature === undefined) return [original];
   const output = {
-    ...named(joinPath(directoryName(relPath), signature.outputName)),
+    ...jsonName(joinPath(directoryName(relPath), signature.outputName)),
     size: signature.outputSize ?? 0,
     sha256: signature.outputDigest?.toString('hex') ?? '',
   };
-  return signature.parts.every((part) => part instanceof Uint8Array) ? [original, output] : [output];
-}
-
-function named(path: Buffer): Pick<ReadyFile, 'name' | 'nameBytes'> {
-  return isUtf8(path) ? { name: path.toString('utf8') } : { name: displayName(path), nameBytes: path.toString('hex') };
+  return isDetached(signature.parts) ? [original, output] : [output];
 }

@@ -28,6 +28,7 @@ export type FileJob =
       readonly target: string;
       readonly parts: readonly (Uint8Array | ByteRange)[];
       readonly algorithm: DigestAlgorithm;
+      readonly mode: number;
     }
   | { readonly op: 'digest'; readonly source: string; readonly algorithms: readonly AnyDigest[] }
   /** A file or a whole tree; nothing there is fine. */
@@ -152,7 +153,7 @@ function* copy(reader: Reader, target: Buffer, algorithms: readonly DigestAlgori
 
 function* assemble(reader: Reader, target: Buffer, job: Extract<FileJob, { op: 'assemble' }>): Generator<void, FileJobResult> {
   const hash = createHash(job.algorithm);
-  const output = openTarget(target, 0o644);
+  const output = openTarget(target, job.mode);
   return yield* finishing(target, output, function* () {
     let at = 0;
     for (const part of job.parts) {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { lstat, open, opendir, statfs, unlink, type FileHandle } from 'node:fs/promises';
+import { lstat, open, opendir, readlink, statfs, symlink, unlink, type FileHandle } from 'node:fs/promises';
 import { errnoOf, SealError } from '../errors.ts';
 import { joinPath } from '../formats/names.ts';
 import type { AnyDigest } from '../model/algorithms.ts';
@@ -36,10 +36,10 @@ export function nodeFiles(pool = new HashingPool()): Files & { close(): Promise<
       if (before === undefined || after === undefined) throw new SealError('SEAL-INTERNAL', 'the copy came back without its source');
       return { size, digests: digests(algorithms, values), before, after };
     },
-    async assemble(target, parts, source, algorithm, signal) {
+    async assemble(target, parts, source, algorithm, signal, mode = 0o644) {
       // Copies of exactly these bytes: a view of a shared pool would take the whole pool along.
       const own = parts.map((part) => (part instanceof Uint8Array ? Uint8Array.from(part) : part));
-      const job = { op: 'assemble', source: latin1(source), target: latin1(target), parts: own, algorithm } as const;
+      const job = { op: 'assemble', source: latin1(source), target: latin1(target), parts: own, algorithm, mode } as const;
       const { size, digests: values } = await pool.run(job, signal);
       return { size, digest: asBuffer(values[0]) };
     },
@@ -47,6 +47,7 @@ export function nodeFiles(pool = new HashingPool()): Files & { close(): Promise<
       const { digests: values } = await pool.run({ op: 'digest', source: latin1(path), algorithms }, signal);
       return digests(algorithms, values);
     },
+    copyLink,
     close: () => pool.close(),
   };
 }
@@ -161,6 +162,14 @@ async function create(target: Path, pieces: AsyncIterable<Uint8Array>, algorithm
   }
   await handle.close();
   return { size, digest: hash.digest() };
+}
+
+async function copyLink(source: Path, target: Path): Promise<void> {
+  try {
+    await symlink(await readlink(source, 'buffer'), target);
+  } catch (cause) {
+    throw diskError(cause, target, 'make the link');
+  }
 }
 
 async function space(path: Path): Promise<DiskSpace> {

@@ -64,14 +64,17 @@ export interface Files {
    * that are written. Reflink where the file system has it. Off the main thread; does not fsync (`sync` does, once per batch).
    */
   copyHashed(source: Path, target: Path, algorithms: readonly DigestAlgorithm[], signal?: AbortSignal): Promise<CopiedFile>;
-  /** Writes a new file (O_EXCL) from parts; ranges are copied from `source`. Returns its digest and size. No fsync. */
+  /** Writes a new file (O_EXCL, default mode 0644) from parts; ranges are copied from `source`. Returns its digest and size. No fsync. */
   assemble(
     target: Path,
     parts: readonly OutputPart[],
     source: Path,
     algorithm: DigestAlgorithm,
     signal?: AbortSignal,
+    mode?: number,
   ): Promise<WrittenFile>;
+  /** Makes a symbolic link like another one. Never followed, never replaces. No fsync. */
+  copyLink(source: Path, target: Path): Promise<void>;
   /** Writes a new file (O_EXCL) from pieces as they come: a report of a million lines is never in memory as a whole. No fsync. */
   create(target: Path, pieces: AsyncIterable<Uint8Array>, algorithm: DigestAlgorithm): Promise<WrittenFile>;
   /** Digests of a regular file, off the main thread. */

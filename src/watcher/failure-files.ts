@@ -5,6 +5,8 @@ import type { Effects } from '../ports/effects.ts';
 
 /** `name`, `name~2` … tried when something of that name may be in the way. */
 const mostNumbers = 1_000;
+/** Numbers are given without gaps, but a directory may have been collected: a few further ones are tried. */
+const fewMissing = 16;
 const ours = [ownNames.error, ownNames.failed];
 /** error.json lists every failed document of a batch. */
 const reportLimit = 256 << 20;
@@ -13,21 +15,39 @@ function numbered(path: Buffer, n: number): Buffer {
   return n === 1 ? path : joinPath(directoryName(path), Buffer.concat([baseName(path), Buffer.from(`~${n}`)]));
 }
 
-/** The directory below failed/ in which a batch was put, by the batch that its error.json names; undefined when it is not there any more. */
+/**
+ * The directory below failed/ in which a batch was put, by the batch that its error.json names; undefined when it is not there any more. Any part
+ * of its path may have got a number, so that it lies in no other batch.
+ */
 export async function findFailed(
   { files }: Pick<Effects, 'files'>,
   failed: string,
   relPath: Buffer,
   batch: string,
 ): Promise<Buffer | undefined> {
-  for (let n = 1; n <= mostNumbers; n++) {
-    const directory = numbered(joinPath(failed, relPath), n);
-    const info = await files.stat(directory);
-    if (info?.kind === 'directory' && (await filesOf({ files }, directory, batch)).length > 0) return directory;
-    // Numbers are given without gaps, but a directory may have been collected: a few further ones are tried.
-    if (info === undefined && n > 16) return undefined;
+  let above: Buffer[] = [Buffer.from(failed)];
+  for (let at = relPath.indexOf(0x2f), start = 0; at >= 0; start = at + 1, at = relPath.indexOf(0x2f, start)) {
+    const name = relPath.subarray(start, at);
+    const found = await Promise.all(above.map((directory) => numberedDirectories({ files }, joinPath(directory, name))));
+    above = found.flat();
+  }
+  for (const directory of above) {
+    for (const place of await numberedDirectories({ files }, joinPath(directory, baseName(relPath))))
+      if ((await filesOf({ files }, place, batch)).length > 0) return place;
   }
   return undefined;
+}
+
+/** `path`, `path~2` … as far as they are directories. */
+async function numberedDirectories({ files }: Pick<Effects, 'files'>, path: Buffer): Promise<Buffer[]> {
+  const found: Buffer[] = [];
+  for (let n = 1, missing = 0; n <= mostNumbers && missing < fewMissing; n++) {
+    const directory = numbered(path, n);
+    const info = await files.stat(directory);
+    if (info?.kind === 'directory') found.push(directory);
+    missing = info === undefined ? missing + 1 : 0;
+  }
+  return found;
 }
 
 /** Takes FAILED and error.json of an earlier attempt out of a claimed directory: they are no documents. A producer's files stay. */

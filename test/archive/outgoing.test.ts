@@ -21,7 +21,7 @@ function leftovers(house: IntakeHouse): string[] {
   return own
     .filter((place) => existsSync(place))
     .flatMap((place) => house.tree(place).map((file) => join(place, file)))
-    .filter((file) => !/\.sealtree\/((claimed|outgoing|failed|done)\/|retention\/.*)$/.test(file));
+    .filter((file) => !/\.sealtree\/((claimed|outgoing|failed|done)\/|retention\/.*|apart-[a-z]+)$/.test(file));
 }
 
 suite('delivery', () => {

@@ -42,6 +42,7 @@ export type Gate = (call: FileCall, when: 'before' | 'after') => void;
 const changing: ReadonlySet<keyof Files> = new Set([
   'copyHashed',
   'assemble',
+  'copyLink',
   'create',
   'writeDurable',
   'claimDurable',
@@ -88,6 +89,7 @@ export function gated(files: Files, gate: Gate): Files & { idle(): Promise<void>
     copyHashed: (source, target, ...rest) => through('copyHashed', source, () => files.copyHashed(source, target, ...rest)),
     assemble: (target, ...rest) => through('assemble', target, () => files.assemble(target, ...rest)),
     create: (target, ...rest) => through('create', target, () => files.create(target, ...rest)),
+    copyLink: (source, target) => through('copyLink', target, () => files.copyLink(source, target)),
     digest: (path, ...rest) => through('digest', path, () => files.digest(path, ...rest)),
     writeDurable: (path, ...rest) => through('writeDurable', path, () => files.writeDurable(path, ...rest)),
     claimDurable: (path, ...rest) => through('claimDurable', path, () => files.claimDurable(path, ...rest)),
