@@ -30,7 +30,8 @@ export interface InitResult {
 }
 
 const host = '127.0.0.1';
-const usualPort = 3180;
+/** Ports that neither well-known services have nor systems give to outgoing connections (Linux from 32768 on). */
+const ports = { first: 20_000, count: 12_000 };
 const trees = ['incoming', 'outgoing', 'done', 'failed'] as const;
 
 type InitEffects = Pick<Effects, 'clock' | 'files' | 'log' | 'random'> & { readonly httpServer: HttpServer };
@@ -46,7 +47,7 @@ export async function initialize(fx: InitEffects, options: InitOptions): Promise
   for (const [path, mode] of directories) await setup.makeDirectory(path, mode);
   const { authority, created } = await createAuthority(fx, {
     dir: `${directory}/keys/evaluation`,
-    baseUrl: baseUrl(host, await freePort(fx.httpServer)),
+    baseUrl: baseUrl(host, await freePort(fx)),
     crlDir: `${directory}/crls`,
   });
   setup.note(created, [`${directory}/keys/evaluation/authority.json`]);
@@ -67,12 +68,21 @@ const directories: readonly (readonly [path: string, mode: number])[] = [
   ...['pdf', 'files'].flatMap((root) => trees.map((tree) => [`roots/${root}/${tree}`, 0o755] as const)),
 ];
 
-/** The usual port, or a free one when another installation on this machine answers there: the address goes into every certificate. */
-async function freePort(server: HttpServer): Promise<number> {
-  const probe = (port: number) => server.serve(host, port, () => Promise.reject(new Error('not served')));
-  const listener = await probe(usualPort).catch(() => probe(0));
-  await listener.close();
-  return listener.port;
+/**
+ * A port that nobody listens on, drawn at random: it goes into every certificate, and other installations on this machine, of which none may run
+ * just now, must not have chosen the same.
+ */
+async function freePort({ httpServer, random }: Pick<InitEffects, 'httpServer' | 'random'>): Promise<number> {
+  for (let tries = 1; ; tries++) {
+    const port = ports.first + (random.bytes(4).readUInt32BE() % ports.count);
+    try {
+      const listener = await httpServer.serve(host, port, () => Promise.reject(new Error('not served')));
+      await listener.close();
+      return port;
+    } catch (error) {
+      if (tries === 20) throw error;
+    }
+  }
 }
 
 class Setup {

@@ -113,14 +113,20 @@ describe('init', () => {
     }
   });
 
-  test('takes another port where the usual one is in use, in certificates and configuration alike', async (t) => {
+  test('chooses a port of its own, in certificates and configuration alike; one in use is passed over', async (t) => {
     const fx = world();
-    const other = await fx.httpServer.serve('127.0.0.1', 3180, () => Promise.reject(new Error('not asked'))).catch(() => undefined);
-    t.after(() => other?.close());
+    const taken = await fx.httpServer.serve('127.0.0.1', 31_999, () => Promise.reject(new Error('not asked'))).catch(() => undefined);
+    t.after(() => taken?.close());
+    const drawn = [31_999, 31_998, 31_997, 31_996].map((port) => {
+      const bytes = Buffer.alloc(4);
+      bytes.writeUInt32BE(port - 20_000);
+      return bytes;
+    });
+    const bytes = (length: number): Buffer => (length === 4 ? drawn.shift() : undefined) ?? fx.random.bytes(length);
     const top = temporaryDirectory(t);
-    await initialize(fx, options(top));
+    await initialize({ ...fx, random: { bytes } }, options(top));
     const { evaluation, tsas, trust } = loadConfig(join(top, 'roots.yaml'));
-    assert.ok(evaluation && evaluation.port !== 3180);
+    assert.ok(evaluation && evaluation.port < 31_999 && evaluation.port >= 20_000);
     assert.equal(tsas['evaluation']?.url, `http://127.0.0.1:${evaluation.port}/tsa`);
     assert.deepEqual(trust.allowHosts, [`127.0.0.1:${evaluation.port}`]);
     assert.match(await readFile(join(evaluation.dir, 'authority.json'), 'utf8'), new RegExp(`http://127.0.0.1:${evaluation.port}"`));

@@ -1,5 +1,4 @@
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -117,16 +116,8 @@ export class Evaluation {
 
   /** @throws Error when init fails */
   async init(): Promise<void> {
-    for (;;) {
-      const template = new House(join(this.#directory, 'template'));
-      const usual = await occupyUsualPort();
-      const { status, stderr } = await command(['init', template.directory]);
-      usual?.close();
-      if (status !== 0) throw new Error(`init ended with ${status}: ${stderr}`);
-      // Test files run in parallel: none may stay on the port that every installation tries first.
-      if (!readFileSync(template.config, 'utf8').includes('127.0.0.1:3180')) return;
-      rmSync(template.directory, { recursive: true });
-    }
+    const { status, stderr } = await command(['init', join(this.#directory, 'template')]);
+    if (status !== 0) throw new Error(`init ended with ${status}: ${stderr}`);
   }
 
   /** A copy that settles at once. */
@@ -147,18 +138,6 @@ export class Evaluation {
   remove(): void {
     rmSync(this.#directory, { recursive: true, force: true });
   }
-}
-
-async function occupyUsualPort(): Promise<Server | undefined> {
-  const server = createServer();
-  return await new Promise((resolve) => {
-    server.once('error', () => {
-      resolve(undefined);
-    });
-    server.listen(3180, '127.0.0.1', () => {
-      resolve(server);
-    });
-  });
 }
 
 /** A small PDF that differs from every other number's. */
