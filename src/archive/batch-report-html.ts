@@ -7,7 +7,7 @@ body{font:14px/1.45 system-ui,sans-serif;margin:2em auto;max-width:70em;padding:
 h1{font-size:1.5em;overflow-wrap:anywhere}.banner{order:-1;background:#b45309;color:#fff;padding:.6em 1em;font-weight:bold}
 dl{display:grid;grid-template-columns:max-content auto;gap:.1em 1.5em}dt{color:#555}dd{margin:0;overflow-wrap:anywhere}
 table{border-collapse:collapse;width:100%;margin:1.5em 0}th{text-align:left;font-weight:normal;color:#555;border-bottom:2px solid #777}
-th,td{padding:.4em .6em .4em 0;vertical-align:top}td{border-bottom:1px solid #ccc;overflow-wrap:anywhere}
+th,td{padding:.4em .6em .4em 0;vertical-align:top}td{border-bottom:1px solid #ccc;overflow-wrap:anywhere}td:last-child{white-space:nowrap}
 code{font-size:11px}.good{color:#15703a;font-weight:bold}.bad{color:#b01c1c;font-weight:bold}.warn{color:#b45309}small{color:#555;display:block}
 @media print{body{margin:0;max-width:none}tr{break-inside:avoid}.banner{print-color-adjust:exact}}`;
 
@@ -45,9 +45,9 @@ export async function* htmlPieces(
     Root: head.root,
     Profile: head.profile,
     'Part of': head.partOf,
-    Approved: head.approvedAt,
-    Claimed: head.claimedAt,
-    Delivered: head.deliveredAt,
+    Approved: seconds(head.approvedAt),
+    Claimed: seconds(head.claimedAt),
+    Delivered: seconds(head.deliveredAt),
   }))
     if (value !== undefined) yield Buffer.from(`<dt>${term}</dt><dd>${escaped(value)}</dd>`);
   yield Buffer.from(
@@ -72,6 +72,11 @@ export async function* htmlPieces(
   yield Buffer.from('</body></html>\n');
 }
 
+/** People read whole seconds. */
+function seconds(time: string): string {
+  return time.replace(/\.\d+Z$/, 'Z');
+}
+
 function rowOf(document: ReportedDocument): string {
   const { signature, verification, output, error } = document;
   const { file: shownFile = document.document, nameBytes = document.nameBytes } = output ?? {};
@@ -79,17 +84,18 @@ function rowOf(document: ReportedDocument): string {
   const signed =
     signature === undefined
       ? ''
-      : `${escaped(`${signature.format} ${signature.level}`)}<small>${escaped(signature.signer?.subject ?? '')}</small><small>key ${escaped(signature.key)}, ${signature.signingTime}</small>`;
+      : `${escaped(`${signature.format} ${signature.level}`)}<small>${escaped(signature.signer?.subject ?? '')}</small><small>key ${escaped(signature.key)}</small><small>${seconds(signature.signingTime)}</small>`;
   const verdict =
     error === undefined
       ? '<span class="good">delivered</span>'
       : `<span class="bad">${error.code}</span><small>${escaped(error.message)}</small><small>${escaped(error.hint ?? '')}</small>`;
-  const checks =
-    verification === undefined
-      ? verdict
-      : `<span class="${verification.indication === 'TOTAL-PASSED' ? 'good' : 'bad'}">${verification.indication}</span>${smalls(verification.checked)}${smalls(verification.warnings, 'warn')}`;
+  const checks = `${error !== undefined || verification === undefined ? verdict : ''}${verification === undefined ? '' : checksOf(verification)}`;
   const leaves = document.archive.map(({ tree, index, what }) => `${escaped(tree)}/${index}<small>${escaped(what)}</small>`).join('');
   return `<tr><td>${file}</td><td>${signed}</td><td>${checks}</td><td>${leaves}</td></tr>`;
+}
+
+function checksOf({ indication, checked, warnings }: NonNullable<ReportedDocument['verification']>): string {
+  return `<span class="${indication === 'TOTAL-PASSED' ? 'good' : 'bad'}">${indication}</span>${smalls(checked)}${smalls(warnings, 'warn')}`;
 }
 
 function smalls(lines: readonly string[], kind = ''): string {
