@@ -7,6 +7,11 @@ export type DocumentRequest =
   | { readonly op: 'finish'; readonly jobs: readonly FinishJob[] }
   | { readonly op: 'verify'; readonly jobs: readonly VerifyJob[]; readonly options: VerifyOptions };
 
+/** A request as it travels: what a thread trusts it keeps, so of the same trust only the time is sent again. CRLs may be megabytes. */
+export type DocumentMessage =
+  | Exclude<DocumentRequest, { readonly op: 'verify' }>
+  | { readonly op: 'verify'; readonly jobs: readonly VerifyJob[]; readonly options: VerifyOptions | Pick<VerifyOptions, 'at'> };
+
 export type DocumentResult = Prepared | Finished | Verified;
 /** In the order of the jobs. */
 export type DocumentAnswer = readonly Outcome<DocumentResult>[];
@@ -23,18 +28,18 @@ export const progressCells = {
  * A message as bytes of its own, to be transferred. Not by structured cloning: that would copy the whole pool behind each small Buffer and
  * turn Buffers into Uint8Arrays.
  */
-export function pack(message: DocumentRequest | DocumentAnswer): Uint8Array<ArrayBuffer> {
+export function pack(message: DocumentMessage | DocumentAnswer): Uint8Array<ArrayBuffer> {
   const bytes = serialize(message);
   return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
 }
 
 /** Buffers in the result are views of `bytes`. */
-export function unpackRequest(bytes: Uint8Array): DocumentRequest {
+export function unpackMessage(bytes: Uint8Array): DocumentMessage {
   // Only our own threads write into this port.
-  return deserialize(bytes) as DocumentRequest;
+  return deserialize(bytes) as DocumentMessage;
 }
 
-/** @see unpackRequest */
+/** @see unpackMessage */
 export function unpackAnswer(bytes: Uint8Array): DocumentAnswer {
   return deserialize(bytes) as DocumentAnswer;
 }

@@ -1,6 +1,14 @@
 import { Worker } from 'node:worker_threads';
 import { SealError, type ErrorCode } from '../errors.ts';
-import { pack, progressCells, unpackAnswer, type DocumentAnswer, type DocumentRequest } from './documents-messages.ts';
+import {
+  pack,
+  progressCells,
+  unpackAnswer,
+  type DocumentAnswer,
+  type DocumentMessage,
+  type DocumentRequest,
+} from './documents-messages.ts';
+import type { VerifyOptions } from '../ports/documents.ts';
 import type { Timer } from '../ports/clock.ts';
 import type { Effects } from '../ports/effects.ts';
 
@@ -32,6 +40,8 @@ export class DocumentThread {
   #worker: Worker | undefined;
   #watch: Timer | undefined;
   #busy = false;
+  /** What the running worker trusts. */
+  #trust: VerifyOptions | undefined;
 
   constructor(clock: Effects['clock'], options: ThreadOptions) {
     this.#clock = clock;
@@ -90,9 +100,17 @@ export class DocumentThread {
             : loss('SEAL-DOC-LIMIT', `the document took longer than ${this.#options.timeLimit / 1000} s`);
         void worker.terminate();
       });
-      const packed = pack(request);
+      const packed = pack(this.#messageOf(request));
       worker.postMessage(packed, [packed.buffer]);
     });
+  }
+
+  #messageOf(request: DocumentRequest): DocumentMessage {
+    if (request.op !== 'verify') return request;
+    const { jobs, options } = request;
+    if (this.#trust !== undefined && sameTrust(this.#trust, options)) return { op: 'verify', jobs, options: { at: options.at } };
+    this.#trust = options;
+    return request;
   }
 
   /** Calls when one job has run for longer than its limit. */
@@ -115,6 +133,7 @@ export class DocumentThread {
   }
 
   #start(): Worker {
+    this.#trust = undefined;
     const worker = new Worker(this.#options.entry, {
       workerData: this.#progress.buffer,
       resourceLimits: { maxOldGenerationSizeMb: this.#options.memoryLimit },
@@ -125,6 +144,17 @@ export class DocumentThread {
     });
     return worker;
   }
+}
+
+/** The very same lists: comparing them byte by byte is left to the thread. */
+function sameTrust(one: VerifyOptions, other: VerifyOptions): boolean {
+  return (
+    one.anchors === other.anchors &&
+    one.certificates === other.certificates &&
+    one.revocation === other.revocation &&
+    one.revocationMode === other.revocationMode &&
+    one.structureOnly === other.structureOnly
+  );
 }
 
 function failure(cause: unknown): SealError {

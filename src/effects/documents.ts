@@ -24,7 +24,7 @@ export interface DocumentWorkOptions extends ThreadOptions {
 
 // Node runs the sources directly; the published package has .js beside this file.
 const entry = new URL(`../workers/documents.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url);
-const defaults: DocumentWorkOptions = { threads: 2, timeLimit: 60_000, memoryLimit: 1024, chunk: 16, entry };
+const defaults: DocumentWorkOptions = { threads: 2, timeLimit: 60_000, memoryLimit: 1024, chunk: 32, entry };
 
 /**
  * Work on documents in threads that can be killed. A job that takes longer than its limit, or more memory, ends its worker: it is answered

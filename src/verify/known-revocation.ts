@@ -16,6 +16,8 @@ export class KnownRevocation {
   readonly #fx: Pick<Effects, 'clock' | 'revocation'>;
   readonly #maxAge: number;
   readonly #known = new Map<string, Known>();
+  /** Everything known; the same object while nothing changes. */
+  #all: RevocationData | undefined;
 
   /** @param maxAge ms that an answer is used, and that what it says may be old */
   constructor(fx: Pick<Effects, 'clock' | 'revocation'>, maxAge: number) {
@@ -30,6 +32,7 @@ export class KnownRevocation {
     for (const { certificate, issuer } of wanted) {
       const data = await revocation.find(certificate, issuer, clock.now() - this.#maxAge, signal);
       this.#known.set(fingerprint(certificate), { data, at: clock.now() });
+      this.#all = undefined;
       failures.push(...data.failures);
     }
     return [...new Set(failures)];
@@ -41,21 +44,33 @@ export class KnownRevocation {
     return this.#known.has(fingerprint(certificate));
   }
 
-  /** Everything that is known, or what is known of some certificates; each CRL and OCSP answer once. */
+  /**
+   * Everything that is known, or what is known of some certificates; each CRL and OCSP answer once. Everything is the same object as long as
+   * nothing changes, so that who keeps it need not compare.
+   */
   data(certificates?: readonly Buffer[]): RevocationData {
     this.#forget();
-    const chosen = certificates?.flatMap((certificate) => this.#known.get(fingerprint(certificate)) ?? []) ?? [...this.#known.values()];
-    return {
-      crls: unique(chosen.flatMap(({ data }) => data.crls)),
-      ocsps: unique(chosen.flatMap(({ data }) => data.ocsps)),
-      failures: [],
-    };
+    if (certificates !== undefined) return joined(certificates.flatMap((certificate) => this.#known.get(fingerprint(certificate)) ?? []));
+    this.#all ??= joined([...this.#known.values()]);
+    return this.#all;
   }
 
   #forget(): void {
     const oldest = this.#fx.clock.now() - this.#maxAge;
-    for (const [key, { at }] of this.#known) if (at < oldest) this.#known.delete(key);
+    for (const [key, { at }] of this.#known) {
+      if (at >= oldest) continue;
+      this.#known.delete(key);
+      this.#all = undefined;
+    }
   }
+}
+
+function joined(known: readonly Known[]): RevocationData {
+  return {
+    crls: unique(known.flatMap(({ data }) => data.crls)),
+    ocsps: unique(known.flatMap(({ data }) => data.ocsps)),
+    failures: [],
+  };
 }
 
 /** Tells certificates, CRLs and answers apart. */

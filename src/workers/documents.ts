@@ -2,9 +2,9 @@ import { parentPort, workerData } from 'node:worker_threads';
 import {
   pack,
   progressCells,
-  unpackRequest,
+  unpackMessage,
   type DocumentAnswer,
-  type DocumentRequest,
+  type DocumentMessage,
   type DocumentResult,
 } from '../effects/documents-messages.ts';
 import { asSealError } from '../errors.ts';
@@ -85,19 +85,30 @@ function run<J>(jobs: readonly J[], work: (job: J, files: OpenFiles) => Document
   });
 }
 
-function answer(request: DocumentRequest): DocumentAnswer {
+/** What the last message with trust named. */
+let trust: VerifyOptions | undefined;
+
+function answer(request: DocumentMessage): DocumentAnswer {
   switch (request.op) {
     case 'prepare':
       return run(request.jobs, prepare);
     case 'finish':
       return run(request.jobs, finish);
-    case 'verify':
-      return run(request.jobs, (job, files) => verify(job, request.options, files));
+    case 'verify': {
+      const options = optionsOf(request.options);
+      return run(request.jobs, (job, files) => verify(job, options, files));
+    }
   }
 }
 
+function optionsOf(options: VerifyOptions | Pick<VerifyOptions, 'at'>): VerifyOptions {
+  if ('anchors' in options) trust = options;
+  if (trust === undefined) throw new Error('the first message names what is trusted');
+  return { ...trust, at: options.at };
+}
+
 parentPort?.on('message', (bytes: Uint8Array) => {
-  const request = unpackRequest(bytes);
+  const request = unpackMessage(bytes);
   const packed = pack(answer(request));
   // A document's password may have come along. Trust is remembered, and its options are views of the message.
   if (request.op === 'verify') for (const { password } of request.jobs) password?.fill(0);

@@ -1,6 +1,6 @@
 // A worker that misbehaves as its jobs tell it to; answers others with the size of their path.
 import { parentPort, workerData } from 'node:worker_threads';
-import { pack, progressCells, unpackRequest, type DocumentAnswer } from '../../src/effects/documents-messages.ts';
+import { pack, progressCells, unpackMessage, type DocumentAnswer } from '../../src/effects/documents-messages.ts';
 
 const progress = new Int32Array(workerData as SharedArrayBuffer);
 
@@ -14,7 +14,7 @@ function run(path: string): void {
 }
 
 parentPort?.on('message', (bytes: Uint8Array) => {
-  const request = unpackRequest(bytes);
+  const request = unpackMessage(bytes);
   if (request.op !== 'prepare') return;
   const answers: DocumentAnswer = request.jobs.map((job, index) => {
     Atomics.store(progress, progressCells.job, index);

@@ -13,7 +13,7 @@ import { CollectingLog } from '../support/log.ts';
 import { needs } from '../support/tools.ts';
 import { trusting, words } from '../verify/verifying.ts';
 import type { SignParameters } from '../../src/model/signature.ts';
-import type { DocumentWork, PrepareJob, VerifyJob } from '../../src/ports/documents.ts';
+import type { DocumentWork, PrepareJob, VerifyJob, VerifyOptions } from '../../src/ports/documents.ts';
 import type { Path } from '../../src/ports/files.ts';
 
 const authority = testAuthority({ name: 'Documents' });
@@ -83,6 +83,29 @@ test('prepare, sign, finish, verify through the threads: PDF and others, names o
   const [again] = await work.verify([{ name: 'x', file: written, detached: [odd], digests: [], evidence: [] }], trusting(authority));
   assert.ok(again?.ok);
   assert.equal(again.value.report.indication, 'TOTAL-PASSED');
+});
+
+test('each question is judged by its own trust and time, whatever was asked before', async (t) => {
+  const one = documentWorkers({ clock: systemClock, log }, { threads: 1 });
+  t.after(() => one.close());
+  const file = join(directory, 'trusted.p7m');
+  writeFileSync(file, await signDocument(identity, Buffer.from('content'), { packaging: 'enveloping' }));
+  const job: VerifyJob = { name: 'x', file, detached: [], digests: [], evidence: [] };
+  const judge = async (options: VerifyOptions): Promise<string> => {
+    const [outcome] = await one.verify([job], options);
+    assert.ok(outcome?.ok);
+    return words(outcome.value.report)[1] ?? '';
+  };
+  const ours = trusting(authority);
+  const strangers = trusting(testAuthority({ name: 'Others' }));
+  const early = 'INDETERMINATE OUT_OF_BOUNDS_NOT_REVOKED';
+  assert.equal(await judge(ours), 'TOTAL-PASSED');
+  assert.equal(await judge({ ...ours, at: authority.now() - 20 * 365 * 86_400_000 }), early);
+  assert.equal(await judge({ ...ours }), 'TOTAL-PASSED');
+  assert.equal(await judge(strangers), 'INDETERMINATE NO_CERTIFICATE_CHAIN_FOUND');
+  assert.equal(await judge({ ...ours, revocation: { crls: [], ocsps: [], failures: [] } }), 'INDETERMINATE TRY_LATER');
+  assert.equal(await judge(ours), 'TOTAL-PASSED');
+  assert.equal(await judge({ ...ours, structureOnly: true }), 'TOTAL-PASSED');
 });
 
 test('a document that cannot be signed is an outcome with code and hint; the others are done, in their order', async () => {
