@@ -160,9 +160,11 @@ describe('hostile PKCS#12 files', () => {
   test('an iteration count that would keep us busy for hours is refused', async () => {
     const file = Buffer.from(exportWith('slow.p12', '-nomac'));
     // INTEGER 2048 → 0x7fffffff needs room: written over "02 02 08 00", with the length kept by shortening the salt before it.
-    const at = file.indexOf(Buffer.from('0408', 'hex'));
-    const count = file.indexOf(Buffer.from('02020800', 'hex'), at);
-    assert.ok(at > 0 && count === at + 10);
+    // Encrypted bytes may look like either: only both at their distance are the parameters.
+    const at = Array.from(file.keys()).find(
+      (start) => file.readUInt16BE(start) === 0x0408 && file.subarray(start + 10, start + 14).toString('hex') === '02020800',
+    );
+    assert.ok(at !== undefined);
     Buffer.from('0406', 'hex').copy(file, at);
     Buffer.from('02047fffffff', 'hex').copy(file, at + 8);
     const error = await rejected(file);
