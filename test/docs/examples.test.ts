@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -21,37 +21,44 @@ const given: Readonly<Record<string, string>> = {
 
 describe('examples in the documents', { concurrency: true }, () => {
   const evaluations: Evaluation[] = [];
+  const directories: string[] = [];
   let usual: Server | undefined;
+  const empty = (): string => {
+    const directory = mkdtempSync(join(tmpdir(), 'sealtree-examples-'));
+    directories.push(directory);
+    return directory;
+  };
+  /** One for each page: what one page does is not seen on another, and their authorities have ports of their own. */
+  const house = async (): Promise<string> => {
+    const evaluation = new Evaluation();
+    evaluations.push(evaluation);
+    await evaluation.init();
+    return evaluation.house().directory;
+  };
   before(async () => {
     usual = await holdUsualPort();
   });
   after(() => {
     usual?.close();
     for (const evaluation of evaluations) evaluation.remove();
+    for (const directory of directories) rmSync(directory, { recursive: true });
   });
 
   for (const page of pages) {
     const examples = examplesOf(readFileSync(join(top, page), 'utf8'), process.env['SEALTREE_FULL'] === 'true');
     if (examples.length === 0) continue;
-    const foreign = (['openssl'] as const).filter((tool) => examples.some(({ command }) => command.startsWith(`${tool} `)));
+    const foreign = examples.some(({ command }) => /openssl|follow-record/.test(command)) ? (['openssl'] as const) : [];
     test(page, needs(...foreign), async () => {
-      // One each: what one page does is not seen on another, and their authorities have ports of their own.
-      const evaluation = new Evaluation();
-      evaluations.push(evaluation);
-      await evaluation.init();
-      const { directory } = evaluation.house();
+      const directory = examples.some(({ command }) => command.startsWith('sealtree init ')) ? empty() : await house();
       for (const [name, fixture] of Object.entries(given)) copyFileSync(join(documents, fixture), join(directory, name));
+      symlinkSync(join(top, 'docs'), join(directory, 'docs'));
       await runExamples(page, examples, directory);
     });
   }
 
-  test('an example whose output is not what it says is found', async (t) => {
-    const directory = mkdtempSync(join(tmpdir(), 'sealtree-examples-'));
-    t.after(() => {
-      rmSync(directory, { recursive: true });
-    });
+  test('an example whose output is not what it says is found', async () => {
     const text = '```console test\n$ echo one; exit 3    # exit status 3\none\n$ echo two\nthree\n```\n';
-    await assert.rejects(runExamples('page', examplesOf(text), directory), /“three” expected, page:4/);
+    await assert.rejects(runExamples('page', examplesOf(text), empty()), /“three” expected, page:4/);
   });
 });
 
