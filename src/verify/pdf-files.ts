@@ -5,7 +5,7 @@ import { findSignatures, type PdfSignature } from '../formats/pdf/signatures.ts'
 import { noCertificate } from './chains.ts';
 import { judgeChanges } from './pdf-changes.ts';
 import { verifySignature } from './signatures.ts';
-import { verifyToken } from './timestamps.ts';
+import { verifyToken, type TokenVerdict } from './timestamps.ts';
 import type { SignedContent, SignerProblem } from '../formats/cms-verify.ts';
 import type { AnyDigest } from '../model/algorithms.ts';
 import type { SignatureReport, TimestampReport } from '../model/verification.ts';
@@ -35,21 +35,33 @@ export function verifyPdfFile(context: VerifyContext, input: VerifyInput, proven
   for (const found of findSignatures(input.source, input.password).reverse()) {
     if (found.kind === 'signature') signatures.unshift(verifyOne(context, input.source, found, proven));
     else {
-      const { genTime = Infinity, report } = documentTimestamp(context, input.source, found, proven);
+      const { genTime = Infinity, proves, report } = documentTimestamp(context, input.source, found, proven);
       timestamps.unshift(report);
-      if (report.indication === 'PASSED' && report.trusted) proven = Math.min(proven, genTime);
+      if (proves) proven = Math.min(proven, genTime);
     }
   }
   return { signatures, timestamps };
 }
 
-function documentTimestamp(context: VerifyContext, source: ByteSource, found: PdfSignature, at: number) {
+/** A verdict, and whether the time in the token proves what it covers. */
+interface ProvingVerdict extends TokenVerdict {
+  readonly proves: boolean;
+}
+
+function documentTimestamp(context: VerifyContext, source: ByteSource, found: PdfSignature, at: number): ProvingVerdict {
   const imprint = (algorithm: AnyDigest): Buffer | undefined => covered(source, found).digest(algorithm);
   const verdict = verifyToken(context, found.contents, { kind: 'document-timestamp', at, imprint });
-  if (found.errors.length === 0) return verdict;
   const { report } = verdict;
-  const words = { indication: 'FAILED', subIndication: 'FORMAT_FAILURE' } as const;
-  return { ...verdict, report: { ...report, ...words, intact: false, errors: [...found.errors, ...report.errors] } };
+  if (found.errors.length > 0) {
+    const words = { indication: 'FAILED', subIndication: 'FORMAT_FAILURE' } as const;
+    return { ...verdict, proves: false, report: { ...report, ...words, intact: false, errors: [...found.errors, ...report.errors] } };
+  }
+  const proves = report.indication === 'PASSED' && report.trusted;
+  const changes = judgeChanges(found).problems.map(({ message }) => message);
+  if (changes.length === 0 || report.indication !== 'PASSED') return { ...verdict, proves };
+  // It still proves what it covers; the document as it is now is another one.
+  const words = { indication: 'INDETERMINATE', subIndication: 'SIG_CONSTRAINTS_FAILURE' } as const;
+  return { ...verdict, proves, report: { ...report, ...words, errors: changes } };
 }
 
 function covered(source: ByteSource, { byteRange }: PdfSignature): SignedContent {

@@ -1,6 +1,8 @@
 import { SealError } from '../../errors.ts';
-import { Acceptance } from './acceptance.ts';
-import { Stream, type IndirectObject } from './objects.ts';
+import { judgeCatalog } from './catalog-changes.ts';
+import { Comparison } from './comparison.ts';
+import { FormChanges, namesOf } from './form-changes.ts';
+import { asDictionary, Stream, type IndirectObject } from './objects.ts';
 import { beyondLimit } from './refusals.ts';
 import type { PdfDocument } from './document.ts';
 import type { Location, Section } from './xref-entries.ts';
@@ -14,6 +16,8 @@ export interface RevisionChanges {
   readonly signatureFields: readonly number[];
   /** The same for document timestamps. */
   readonly documentTimestamps: readonly number[];
+  /** Fields that were filled in, their widgets and appearances. */
+  readonly formFields: readonly number[];
   /** Certificates, CRLs, OCSP responses for long-term validation (DSS, VRI). */
   readonly validationData: readonly number[];
   /** Document information and XMP metadata: nothing of it is shown on a page. */
@@ -22,44 +26,69 @@ export interface RevisionChanges {
   readonly structure: readonly number[];
   /** Names of new signature fields that are visible: they may cover what was signed. */
   readonly visibleFields: readonly string[];
+  /** Names of new and newly filled signature fields, without document timestamps. */
+  readonly signedFields: readonly string[];
+  /** Names of other fields that were filled in. */
+  readonly filledFields: readonly string[];
   /** Everything else: no signature allows it silently. Object 0 stands for the file as a whole. */
   readonly other: readonly { readonly object: number; readonly what: string }[];
 }
 
 /**
  * Compares the document as it was signed with the document as it is now. Hostile input: what cannot be explained as a further signature,
- * timestamp or validation data is named in `other`.
+ * timestamp, filled field or validation data is named in `other`.
  * @param before the signed revision: the beginning of `after`
  */
 export function compareRevisions(before: PdfDocument, after: PdfDocument): RevisionChanges {
-  const acceptance = new Acceptance(before, after);
-  const newer = newSections(before, after, acceptance);
+  const comparison = new Comparison(before, after);
+  const form = new FormChanges(comparison);
+  const newer = newSections(before, after, comparison);
   const changed = changedNumbers(newer, before, after);
-  acceptance.judge(changed);
-  for (const number of changed) if (!acceptance.kinds.has(number)) judgeAlone(number, newer, before, after, acceptance);
-  const of = (kind: string): number[] => changed.filter((number) => acceptance.kinds.get(number) === kind);
+  judge(comparison, () => {
+    form.judge(changed);
+    judgeCatalog(comparison);
+  });
+  for (const number of changed) if (!comparison.kinds.has(number)) judgeAlone(number, newer, comparison);
+  judge(comparison, () => {
+    comparison.judgeUses(changed);
+  });
+  const of = (kind: string): number[] => changed.filter((number) => comparison.kinds.get(number) === kind);
+  const { filledFields, signedFields, visibleFields } = form;
   return {
     signatureFields: of('signature'),
     documentTimestamps: of('timestamp'),
+    formFields: of('form'),
     validationData: of('validation'),
     metadata: of('metadata'),
     structure: of('structure'),
-    visibleFields: acceptance.visibleFields,
-    other: [...acceptance.complaints].map(([object, what]) => ({ object, what })),
+    visibleFields,
+    signedFields,
+    filledFields,
+    other: [...comparison.complaints].map(([object, what]) => ({ object, what })),
   };
 }
 
+/** What cannot be read cannot be explained. */
+function judge(comparison: Comparison, call: () => void): void {
+  try {
+    call();
+  } catch (error) {
+    if (!(error instanceof SealError)) throw error;
+    comparison.complain(0, `a later revision cannot be read: ${error.message}`);
+  }
+}
+
 /** The sections that came after the signed revision; the older ones have to be exactly those that were signed. */
-function newSections(before: PdfDocument, after: PdfDocument, acceptance: Acceptance): Section[] {
+function newSections(before: PdfDocument, after: PdfDocument, comparison: Comparison): Section[] {
   const old = before.xref.sections;
   const all = after.xref.sections;
   const newer = all.slice(0, Math.max(0, all.length - old.length));
   const kept = all.slice(newer.length);
   if (kept.length !== old.length || kept.some(({ offset }, at) => offset !== old[at]?.offset))
-    acceptance.complain(0, 'the later revisions do not build on the signed one');
-  if (newer.length === 0) acceptance.complain(0, 'bytes that belong to no revision follow the signed one');
+    comparison.complain(0, 'the later revisions do not build on the signed one');
+  if (newer.length === 0) comparison.complain(0, 'bytes that belong to no revision follow the signed one');
   if (newer.some(({ offset }) => offset < before.source.size))
-    acceptance.complain(0, 'a later revision uses a cross-reference from within the signed bytes');
+    comparison.complain(0, 'a later revision uses a cross-reference from within the signed bytes');
   return newer;
 }
 
@@ -84,16 +113,35 @@ function same(one: Location | undefined, other: Location | undefined): boolean {
 }
 
 /** An object that is no part of a further signature: bookkeeping, rewritten as it was, or a change. */
-function judgeAlone(number: number, newer: readonly Section[], before: PdfDocument, after: PdfDocument, acceptance: Acceptance): void {
+function judgeAlone(number: number, newer: readonly Section[], comparison: Comparison): void {
   try {
-    const [old, now] = [before.current(number), after.current(number)];
+    const [old, now] = [comparison.before.current(number), comparison.after.current(number)];
     const bookkeeping = newer.some((section) => section.number === number) || typeOf(now) === 'ObjStm';
-    if (bookkeeping && (!old || typeOf(old) === 'XRef')) acceptance.accept(number, 'structure');
-    else acceptance.judgeAlone(number, old, now);
+    if (bookkeeping && (!old || typeOf(old) === 'XRef')) comparison.accept(number, 'structure', () => false);
+    else if (!comparison.complaints.has(number)) judgeChange(number, old, now, comparison);
   } catch (error) {
     if (!(error instanceof SealError)) throw error;
-    acceptance.complain(number, `cannot be read: ${error.message}`);
+    comparison.complain(number, `cannot be read: ${error.message}`);
   }
+}
+
+function judgeChange(number: number, old: IndirectObject | undefined, now: IndirectObject | undefined, comparison: Comparison): void {
+  if (!old) comparison.complain(number, `${nameOf(now)} was added`);
+  else if (!now) comparison.complain(number, `${nameOf(old)} was removed`);
+  else if (comparison.equal(old.value, old, now.value, now)) comparison.accept(number, 'structure');
+  else comparison.complain(number, `${nameOf(old)} was changed${keysOf(old, now, comparison)}`);
+}
+
+function keysOf(old: IndirectObject, now: IndirectObject, comparison: Comparison): string {
+  const [was, is] = [asDictionary(old), asDictionary(now)];
+  return was && is ? ` (${namesOf(comparison.differingKeys(was.value, was, is.value, is))})` : '';
+}
+
+function nameOf(object: IndirectObject | undefined): string {
+  const value = object?.value;
+  const dictionary = value instanceof Stream ? value.dictionary : asDictionary(object)?.value;
+  const type = dictionary?.name('Type') ?? dictionary?.name('Subtype');
+  return `${value instanceof Stream ? 'a stream' : 'an object'}${type === undefined ? '' : ` of type /${type}`}`;
 }
 
 function typeOf(object: IndirectObject | undefined): string | undefined {

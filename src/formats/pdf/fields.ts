@@ -38,11 +38,41 @@ export function interactiveForm(document: PdfDocument): { readonly object: Indir
   return { object, dictionary };
 }
 
+const known = new WeakMap<PdfDocument, readonly Field[]>();
+
 /**
- * All terminal fields, in the order of the form. Hostile input.
+ * All terminal fields, in the order of the form. Hostile input; read once.
  * @throws SealError SEAL-DOC-DAMAGED (a loop, something that is no field), SEAL-DOC-LIMIT
  */
-export function readFields(document: PdfDocument): Field[] {
+export function readFields(document: PdfDocument): readonly Field[] {
+  const fields = known.get(document) ?? collectFields(document);
+  known.set(document, fields);
+  return fields;
+}
+
+const indexes = new WeakMap<PdfDocument, ReadonlyMap<number, Field>>();
+
+/** The terminal field that an object is, or is a widget of. */
+export function fieldAt(document: PdfDocument, number: number): Field | undefined {
+  const index = indexes.get(document) ?? new Map(readFields(document).flatMap((field) => entriesOf(document, field)));
+  indexes.set(document, index);
+  return index.get(number);
+}
+
+function entriesOf(document: PdfDocument, field: Field): (readonly [number, Field])[] {
+  return [field.object, ...widgetsOf(document, field)].map(({ number }) => [number, field]);
+}
+
+/** The widgets that show a field: itself, or its kids (§12.7.4.2). An annotation of another kind is none, whatever it hangs on. */
+export function widgetsOf(document: PdfDocument, { dictionary, object }: Field): IndirectObject[] {
+  const kids = document.resolve(dictionary.get('Kids'));
+  const items = kids instanceof ArrayObject ? kids.items : [];
+  return [object, ...items.flatMap((kid) => (kid instanceof Reference ? (document.object(kid) ?? []) : []))].filter(
+    ({ value }) => value instanceof Dictionary && (value.name('Subtype') ?? 'Widget') === 'Widget',
+  );
+}
+
+function collectFields(document: PdfDocument): Field[] {
   const form = interactiveForm(document);
   if (!form) return [];
   const found: Field[] = [];

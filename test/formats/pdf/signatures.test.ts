@@ -37,10 +37,13 @@ test('a second signature: the first covers its revision, and nothing else was ch
   assert.deepEqual(one.changes, {
     signatureFields: [9, 10, 11],
     documentTimestamps: [],
+    formFields: [],
     validationData: [],
     metadata: [],
     structure: [1, 3],
     visibleFields: [],
+    signedFields: ['Signature2'],
+    filledFields: [],
     other: [],
   });
 });
@@ -216,14 +219,15 @@ test('two fields that share a signature are refused', () => {
 });
 
 test('later signatures that show something are named', () => {
-  const widget = '<< /Type /Annot /Subtype /Widget /T (B) /FT /Sig /Rect [50 700 400 800] /AP << /N 10 0 R >> >>';
+  const widget = '<< /Type /Annot /Subtype /Widget /T (B) /FT /Sig /V 11 0 R /Rect [50 700 400 800] /AP << /N 10 0 R >> >>';
   const bytes = appendObjects(signed, {
     1: catalog(signed).replace('[6 0 R]', '[6 0 R 9 0 R]'),
     3: page.replace('/Contents', '/Annots [6 0 R 9 0 R] /Contents'),
     9: widget,
     10: stream('BT /F1 14 Tf (Rechnung 9999) Tj ET', '/Type /XObject /Subtype /Form /BBox [0 0 350 100]'),
+    11: '<< /Type /Sig /SubFilter /ETSI.CAdES.detached /ByteRange [0 1 2 3] /Contents <3000> >>',
   });
-  const [found] = find(bytes);
+  const found = find(bytes).find(({ fieldName }) => fieldName === 'Signature1');
   assert.deepEqual(found?.changes?.visibleFields, ['B']);
   assert.deepEqual(found.changes.other, []);
 });
@@ -241,10 +245,13 @@ test('validation data and document timestamps are what a signed document is for'
   assert.deepEqual(found?.changes, {
     signatureFields: [],
     documentTimestamps: [9, 10],
+    formFields: [],
     validationData: [11, 12],
     metadata: [],
     structure: [1, 3],
     visibleFields: [],
+    signedFields: [],
+    filledFields: [],
     other: [],
   });
   assert.equal(stamp?.kind, 'document-timestamp');
