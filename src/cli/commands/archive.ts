@@ -47,9 +47,9 @@ export function archiveCommands(program: Command, setExit: SetExit): void {
     archive
       .command('export [files-or-hashes...]')
       .description('evidence records (RFC 4998) of documents, given as files, as SHA256:HEX, as a batch or as a day')
-      .option('--batch <id>')
-      .option('--day <date>', 'such as 2026-11-22')
-      .requiredOption('--out <dir>'),
+      .option('--batch <id>', 'every document of a batch')
+      .option('--day <date>', 'every document of the trees opened on a day, such as 2026-11-22')
+      .requiredOption('--out <dir>', 'where the records go; an older record of the same name is replaced'),
     setExit,
     async (session, what, { batch, day, out }) => {
       const { terminal } = session;

@@ -18,7 +18,7 @@ export function batchCommands(program: Command, setExit: SetExit): void {
     batch
       .command('list')
       .description('newest first')
-      .option('--root <name>')
+      .option('--root <name>', 'only batches of this root')
       .option('--state <state>', 'a state, or active, waiting, ended')
       .option('--limit <n>', 'at most', '50'),
     setExit,

@@ -15,7 +15,7 @@ export function signCommand(program: Command, setExit: SetExit): void {
     program
       .command('sign <files...>')
       .description('sign, verify and archive single files')
-      .requiredOption('--profile <name>')
+      .requiredOption('--profile <name>', 'how to sign: a profile of the configuration')
       .requiredOption('--out <dir>', 'where the signed files go; nothing is overwritten')
       .option('--key <name...>', 'keys or pools; default: any that serves all roots'),
     setExit,

@@ -13,12 +13,12 @@ interface Digest {
 }
 
 interface VerifyCommandOptions extends GlobalOptions {
-  readonly document: string[];
-  readonly evidence: string[];
-  readonly digest: Digest[];
-  readonly trust: string[];
-  readonly crl: string[];
-  readonly ocsp: string[];
+  readonly document?: string[];
+  readonly evidence?: string[];
+  readonly digest?: Digest[];
+  readonly trust?: string[];
+  readonly crl?: string[];
+  readonly ocsp?: string[];
   readonly at?: number;
   readonly structure?: boolean;
   readonly report?: 'html' | 'text' | 'json';
@@ -28,7 +28,7 @@ interface VerifyCommandOptions extends GlobalOptions {
 const lengths: Readonly<Record<DigestAlgorithm, number>> = { sha256: 64, sha384: 96, sha512: 128 };
 
 /** `SHA256:HEX` */
-function parseDigest(text: string, before: Digest[]): Digest[] {
+function parseDigest(text: string, before: readonly Digest[] = []): Digest[] {
   const [name = '', hex = ''] = text.split(':');
   const algorithm = (['sha256', 'sha384', 'sha512'] as const).find((one) => one === name.toLowerCase().replace('-', ''));
   if (algorithm === undefined || hex.length !== lengths[algorithm] || !/^[0-9a-f]*$/i.test(hex))
@@ -42,7 +42,7 @@ function parseTime(text: string): number {
   return time;
 }
 
-function collect(text: string, before: string[]): string[] {
+function collect(text: string, before: readonly string[] = []): string[] {
   return [...before, resolve(text)];
 }
 
@@ -51,32 +51,33 @@ export function verifyCommand(program: Command, setExit: SetExit): void {
   const command = program
     .command('verify [files...]')
     .description('signatures, certificates, timestamps, evidence records')
-    .option('--document <file>', 'the document of a detached signature (default: the name without .p7s)', collect, [])
-    .option('--evidence <file>', 'evidence record over the file', collect, [])
-    .option('--digest <alg:hex>', 'instead of a file: what the evidence record covers', parseDigest, [])
-    .option('--trust <pem>', 'trust anchors (default: those of the configuration)', collect, [])
-    .option('--crl <file>', 'CRL', collect, [])
-    .option('--ocsp <file>', 'OCSP response', collect, [])
+    .option('--document <file>', 'the document of a detached signature (default: the name without .p7s)', collect)
+    .option('--evidence <file>', 'evidence record about the file; repeatable', collect)
+    .option('--digest <alg:hex>', 'instead of a file: a hash that the evidence record covers; repeatable', parseDigest)
+    .option('--trust <pem>', 'these trust anchors and nothing of the configuration; repeatable', collect)
+    .option('--crl <file>', 'CRL, DER or PEM; repeatable', collect)
+    .option('--ocsp <file>', 'OCSP response; repeatable', collect)
     .option('--at <time>', 'validation time (default: now)', parseTime)
-    .option('--structure', 'hashes, order and signatures only, without trust anchors')
+    .option('--structure', 'hashes, order and signature values only; says nothing about who made it')
     .option('--report <form>', 'html, text or json instead of the summary')
     .option('--out <file>', 'where the report goes (default: stdout)');
   action<VerifyCommandOptions>(command, setExit, async (session, files, options) => {
-    if (files.length === 0 && options.digest.length === 0)
+    const { document = [], evidence = [], digest = [], trust = [], crl = [], ocsp = [] } = options;
+    if (files.length === 0 && digest.length === 0)
       throw new SealError('SEAL-USAGE', 'nothing to verify', { hint: 'name a file, or a digest with --digest SHA256:HEX --evidence ER' });
     const { terminal } = session;
     const bar = progressBar(terminal);
     const { at, structure, report, out } = options;
     const { reports, rendered } = await verifyLocally(
-      options.trust.length > 0 ? undefined : session.configIfAny(),
+      trust.length > 0 ? undefined : session.configIfAny(),
       {
         files,
-        documents: options.document,
-        evidence: options.evidence,
-        digests: options.digest,
-        trust: options.trust,
-        crls: options.crl,
-        ocsps: options.ocsp,
+        documents: document,
+        evidence,
+        digests: digest,
+        trust,
+        crls: crl,
+        ocsps: ocsp,
         structure: structure === true,
         report: report ?? 'text',
         ...(at === undefined ? {} : { at }),
