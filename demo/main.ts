@@ -44,7 +44,7 @@ async function main(): Promise<void> {
   story.run(['archive', 'close']);
   story.run(['archive', 'check']);
 
-  story.step('An evidence record for each document: the proof in a few hundred bytes, in the standard’s form (RFC 4998).');
+  story.step('An evidence record for each document: the proof in three kilobytes, in the standard’s form (RFC 4998).');
   for (const batch of [...batches.delivered, batches.inPart])
     story.run(['archive', 'export', '--batch', story.batchId(batch), '--out', batches.proof]);
 

@@ -96,7 +96,7 @@ archive:
   closeAt: '00:15' # when the day's hash tree gets its timestamp; “sealtree archive close” does it at once
   tsas: [evaluation]
   keep: signatures # beyond hashes and proofs: none | signatures | documents
-  revocationGrace: 1m # the evaluation authority renews its revocation data at once; with a real one: 24h
+  revocationGrace: 1m # time until its revocation data is fetched again; with a real authority: 24h
 `;
 }
 

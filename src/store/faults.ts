@@ -10,7 +10,7 @@ interface Fault {
 const corrupt: Fault = {
   code: 'SEAL-STORE-CORRUPT',
   message: 'the database is damaged',
-  hint: 'keep a copy of the file with its -wal beside it, then restore the last backup (archive restore); delete nothing',
+  hint: 'keep a copy of the file with its -wal beside it, then restore the last backup of the data directory (docs/operations.md); delete nothing',
 };
 
 const unopened: Fault = {

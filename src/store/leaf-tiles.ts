@@ -42,7 +42,7 @@ export function leafTiles({ db }: Connection): LeafTiles {
       }
       if (filled !== hashes.length)
         throw new SealError('SEAL-STORE-CORRUPT', `${(hashes.length - filled) / size} leaves of the tree are missing`, {
-          hint: 'restore the last backup (archive restore)',
+          hint: 'restore the last backup of the data directory (docs/operations.md)',
         });
       return hashes;
     },

@@ -28,7 +28,7 @@ export function acquireLock(file: string): Lock {
     if (error.code !== 'SEAL-STORE-BUSY') throw error;
     throw new SealError('SEAL-DAEMON-RUNNING', 'another Sealtree works on this data directory', {
       where: displayName(file),
-      hint: 'stop it first, or give this one a data directory of its own (dataDir)',
+      hint: 'stop it first, or give this one a data directory of its own (setting “data”)',
       cause: thrown,
     });
   }

@@ -54,7 +54,7 @@ function decode(encoded: Buffer, bytes: (start: number, end: number) => Buffer):
     const end = isRange ? at + rangeSize : at + bytesHead + (at + bytesHead > encoded.length ? 0 : encoded.readUInt32BE(at + 1));
     if (end > encoded.length || (!isRange && encoded[at] !== 0))
       throw new SealError('SEAL-STORE-CORRUPT', 'the parts of an output cannot be read', {
-        hint: 'restore the last backup (archive restore)',
+        hint: 'restore the last backup of the data directory (docs/operations.md)',
       });
     parts.push(isRange ? { offset: encoded.readUIntBE(at + 1, 6), length: encoded.readUIntBE(at + 7, 6) } : bytes(at + bytesHead, end));
     at = end;
