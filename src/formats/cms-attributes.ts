@@ -17,6 +17,8 @@ export interface Attribute {
 export interface CertificateIdentifier {
   readonly digest: AnyDigest;
   readonly hash: Buffer;
+  /** By issuer and serial number too: DER Name, content octets of the INTEGER. */
+  readonly issuerSerial?: { readonly issuer: Buffer; readonly serialNumber: Buffer };
 }
 
 const maxAttributes = 256;
@@ -68,29 +70,41 @@ export function signingTime(attributes: readonly Attribute[]): number | undefine
 }
 
 /**
- * Certificates that signing-certificate-v2 or, when that is absent, signing-certificate names; the signer's comes first (RFC 5035 §3, §4).
- * @returns undefined when neither attribute is there
+ * What signing-certificate-v2 and signing-certificate say about the signer: the first identifier of each that is there. All of them have to fit
+ * (RFC 5035 §5.4).
+ * @returns empty when neither attribute is there
  */
-export function signingCertificates(attributes: readonly Attribute[]): readonly CertificateIdentifier[] | undefined {
+export function signingCertificates(attributes: readonly Attribute[]): readonly CertificateIdentifier[] {
   const v2 = singleValue(attributes, oids.signingCertificateV2);
-  if (v2) return certificateIdentifiers(v2, 'sha256');
   const v1 = singleValue(attributes, oids.signingCertificate);
-  return v1 && certificateIdentifiers(v1, 'sha1');
+  return [...(v2 ? [firstIdentifier(v2, 'sha256')] : []), ...(v1 ? [firstIdentifier(v1, 'sha1')] : [])];
 }
 
 // SigningCertificate and SigningCertificateV2 differ in the default of the hash alone; version 1 has no hashAlgorithm field.
-function certificateIdentifiers(value: Element, standard: AnyDigest): CertificateIdentifier[] {
-  const certs = new Fields(value, 'SigningCertificate', true).next(Tag.sequence);
-  const found = children(certs, true).map((identifier) => {
-    const fields = new Fields(identifier, 'ESSCertID', true);
-    const algorithm = standard === 'sha256' ? fields.optional(Tag.sequence) : undefined;
-    const hash = fields.next(Tag.octetString).content;
-    fields.optional(Tag.sequence);
-    fields.end();
-    return { digest: algorithm ? parseDigestAlgorithm(toDer(algorithm.raw)) : standard, hash };
-  });
-  if (found.length === 0) throw new SealError('SEAL-INPUT-INVALID', 'CMS: signing-certificate names no certificate');
-  return found;
+function firstIdentifier(value: Element, standard: AnyDigest): CertificateIdentifier {
+  const [identifier] = children(new Fields(value, 'SigningCertificate', true).next(Tag.sequence), true);
+  if (identifier === undefined) throw new SealError('SEAL-INPUT-INVALID', 'CMS: signing-certificate names no certificate');
+  const fields = new Fields(identifier, 'ESSCertID', true);
+  const algorithm = standard === 'sha256' ? fields.optional(Tag.sequence) : undefined;
+  const hash = fields.next(Tag.octetString).content;
+  const named = fields.optional(Tag.sequence);
+  fields.end();
+  return {
+    digest: algorithm ? parseDigestAlgorithm(toDer(algorithm.raw)) : standard,
+    hash,
+    ...(named === undefined ? {} : { issuerSerial: issuerSerial(named) }),
+  };
+}
+
+/** IssuerSerial (RFC 5035 §4): the issuer is one directoryName. */
+function issuerSerial(element: Element): NonNullable<CertificateIdentifier['issuerSerial']> {
+  const fields = new Fields(element, 'IssuerSerial', true);
+  const [issuer, ...others] = children(fields.next(Tag.sequence), true);
+  const serialNumber = fields.next(Tag.integer).content;
+  fields.end();
+  if (issuer?.tag !== context(4, true) || others.length > 0)
+    throw new SealError('SEAL-INPUT-INVALID', 'CMS: signing-certificate names the issuer by something else than its name');
+  return { issuer: toDer(issuer.content), serialNumber };
 }
 
 /** What cms-algorithm-protection states (RFC 6211 §2), as DER AlgorithmIdentifiers; undefined when absent. */
@@ -108,13 +122,13 @@ export function algorithmProtection(
   return { digestAlgorithm, signatureAlgorithm: der };
 }
 
-/** The signed attributes of a SignerInfo, and the bytes over which the signature may have been made. */
+/** The signed attributes of a SignerInfo, and the bytes over which the signature must have been made. */
 export interface SignedAttributes {
   readonly attributes: readonly Attribute[];
-  /** With tag SET OF; DER, or what came when that is not DER. */
+  /** With tag SET OF, in DER: that is what is signed, however they were sent (RFC 5652 §5.4). */
   readonly toBeSigned: Buffer;
-  /** Only when what came is not DER: what RFC 5652 §5.4 wants hashed instead. */
-  readonly reencoded: Buffer | undefined;
+  /** They came in DER. */
+  readonly isDer: boolean;
 }
 
 /** @param element [0] IMPLICIT SignedAttributes */
@@ -122,6 +136,6 @@ export function parseSignedAttributes(element: Element): SignedAttributes {
   const asReceived = Buffer.from(element.raw);
   asReceived[0] = Tag.set;
   const attributes = parseAttributes(element);
-  if (isDer(asReceived)) return { attributes, toBeSigned: asReceived, reencoded: undefined };
-  return { attributes, toBeSigned: asReceived, reencoded: toDer(asReceived) };
+  const ordered = isDer(asReceived);
+  return { attributes, toBeSigned: ordered ? asReceived : toDer(asReceived), isDer: ordered };
 }

@@ -5,9 +5,10 @@ import {
   signingCertificates,
   type CertificateIdentifier,
 } from './cms-attributes.ts';
-import { parseDigestAlgorithm, verifySignature } from './algorithms.ts';
+import { describeDigest, parseDigestAlgorithm, parseSignatureAlgorithm, verifySignature } from './algorithms.ts';
 import { digestOf } from './digests.ts';
 import { sameName } from './names-dn.ts';
+import { oids } from './oids.ts';
 import { parseCertificate, type Certificate } from './x509.ts';
 import { SealError } from '../errors.ts';
 import type { SignerInfo } from './cms-signer-info.ts';
@@ -47,11 +48,11 @@ export interface SignerCheck {
  * Checks one SignerInfo cryptographically: certificate found and named, digest of the content, signature value, agreement of the attributes
  * (RFC 5652 §5.4–5.6, RFC 5035 §5.4, RFC 6211 §3; EN 319 102-1 §5.2.3, §5.2.7). Hostile input; never throws for it.
  * @param candidates DER; those that are no certificates are passed over
- * @param contentType eContentType of the SignedData
+ * @param contentType eContentType of the SignedData; undefined for a countersignature, which has none (RFC 5652 §11.4)
  */
 export function checkSigner(
   signer: SignerInfo,
-  contentType: string,
+  contentType: string | undefined,
   candidates: readonly Buffer[],
   content: SignedContent,
   parse: (der: Buffer) => Certificate = parseCertificate,
@@ -70,7 +71,7 @@ export function checkSigner(
       return undefined;
     }
   };
-  const named = attempt(() => signingCertificates(signer.signedAttributes?.attributes ?? []));
+  const named = attempt(() => signingCertificates(signer.signedAttributes?.attributes ?? [])) ?? [];
   const certificate = findCertificate(signer, candidates, named, parse, report);
   const digestAlgorithm = attempt(() => parseDigestAlgorithm(signer.digestAlgorithm));
   const intact =
@@ -81,14 +82,15 @@ export function checkSigner(
   attempt(() => {
     checkProtection(signer, report);
   });
-  if (signer.signedAttributes?.reencoded) warnings.push('the signed attributes are not DER');
-  if (named === undefined) warnings.push('the signed attributes do not name the signing certificate');
+  if (digestAlgorithm) checkDigests(signer, digestAlgorithm, report);
+  if (signer.signedAttributes?.isDer === false) warnings.push('the signed attributes are not DER');
+  if (named.length === 0) warnings.push('the signed attributes do not name the signing certificate');
   return {
     certificate,
     digestAlgorithm,
     intact,
     valid,
-    certificateProtected: named !== undefined,
+    certificateProtected: named.length > 0,
     problems: problems.sort(bySeverity),
     warnings,
   };
@@ -109,7 +111,7 @@ function bySeverity(one: SignerProblem, other: SignerProblem): number {
 function findCertificate(
   signer: SignerInfo,
   candidates: readonly Buffer[],
-  named: readonly CertificateIdentifier[] | undefined,
+  named: readonly CertificateIdentifier[],
   parse: (der: Buffer) => Certificate,
   report: Report,
 ): Certificate | undefined {
@@ -117,14 +119,22 @@ function findCertificate(
     const certificate = readCertificate(der, parse);
     return certificate && identifies(signer, certificate) ? [certificate] : [];
   });
-  const [first] = named ?? [];
   if (fitting.length === 0) report('NO_SIGNING_CERTIFICATE_FOUND', 'the certificate of the signer is not at hand');
-  if (fitting.length === 0 || first === undefined) return fitting[0];
-  const hashOf = ({ der, sha256 }: Certificate): Buffer => (first.digest === 'sha256' ? sha256 : digestOf(first.digest, der));
-  const exact = fitting.find((certificate) => hashOf(certificate).equals(first.hash));
+  if (fitting.length === 0 || named.length === 0) return fitting[0];
+  const exact = fitting.find((certificate) => named.every((identifier) => isNamed(certificate, identifier)));
   if (exact === undefined)
     report('NO_SIGNING_CERTIFICATE_FOUND', 'the signed attributes name another certificate than the one that is there');
   return exact;
+}
+
+function isNamed(certificate: Certificate, { digest, hash, issuerSerial }: CertificateIdentifier): boolean {
+  const actual = digest === 'sha256' ? certificate.sha256 : digestOf(digest, certificate.der);
+  return actual.equals(hash) && (issuerSerial === undefined || isIssuedAs(certificate, issuerSerial));
+}
+
+function isIssuedAs(certificate: Certificate, { issuer, serialNumber }: NonNullable<CertificateIdentifier['issuerSerial']>): boolean {
+  if (!certificate.serialNumber.equals(serialNumber)) return false;
+  return certificate.issuer.equals(issuer) || sameName(certificate.issuer, issuer);
 }
 
 function readCertificate(der: Buffer, parse: (der: Buffer) => Certificate): Certificate | undefined {
@@ -143,18 +153,29 @@ function identifies({ sid }: SignerInfo, certificate: Certificate): boolean {
       return false;
     }
   }
-  if (!certificate.serialNumber.equals(sid.serialNumber)) return false;
-  return certificate.issuer.equals(sid.issuer) || sameName(certificate.issuer, sid.issuer);
+  return isIssuedAs(certificate, sid);
 }
 
-function checkContent(signer: SignerInfo, contentType: string, algorithm: AnyDigest, content: SignedContent, report: Report): boolean {
+function checkContent(
+  signer: SignerInfo,
+  contentType: string | undefined,
+  algorithm: AnyDigest,
+  content: SignedContent,
+  report: Report,
+): boolean {
   const actual = content.digest(algorithm);
   // Without signed attributes the value itself covers the content: `checkValue` tells.
   const attributes = signer.signedAttributes?.attributes;
   const expected = attributes && messageDigest(attributes);
   if (attributes !== undefined && expected === undefined) report('FORMAT_FAILURE', 'the signed attributes lack message-digest');
-  if (attributes !== undefined && contentTypeAttribute(attributes) !== contentType)
+  if (attributes !== undefined && contentType !== undefined && contentTypeAttribute(attributes) !== contentType)
     report('FORMAT_FAILURE', 'the signed attribute content-type does not name the type of the content');
+  if (attributes === undefined) {
+    // Whoever has a signature over attributes could present them as a document (RFC 5652 §5.3; EN 319 122-1 §6.3 demands them).
+    report('SIG_CONSTRAINTS_FAILURE', 'the signature has no signed attributes, so that nothing tells what kind of thing was signed');
+    if (contentType !== undefined && contentType !== oids.data)
+      report('FORMAT_FAILURE', 'a content of this type must be signed with signed attributes');
+  }
   if (actual === undefined) {
     report('SIGNED_DATA_NOT_FOUND', 'the signed document is not at hand');
     return false;
@@ -172,7 +193,27 @@ function checkValue(signer: SignerInfo, certificate: Certificate, digest: AnyDig
   const fits = (data: Buffer | undefined): boolean | undefined =>
     data && verifySignature(key, signatureAlgorithm, data, signatureValue, digest);
   if (signedAttributes === undefined) return fits(content.bytes());
-  return fits(signedAttributes.toBeSigned) === true || fits(signedAttributes.reencoded) === true;
+  return fits(signedAttributes.toBeSigned);
+}
+
+/** RFC 5652 §5.4: attributes are signed with the digest that the content was hashed with (RFC 4056 §3 for PSS). */
+function checkDigests({ signatureAlgorithm, signedAttributes }: SignerInfo, digest: AnyDigest, report: Report): void {
+  const own = digestOfScheme(signatureAlgorithm, digest);
+  if (signedAttributes === undefined || own === undefined || own === digest) return;
+  report(
+    'SIG_CONSTRAINTS_FAILURE',
+    `the document was hashed with ${describeDigest(digest)} and the signature made with ${describeDigest(own)}`,
+  );
+}
+
+/** Undefined where the scheme has none of its own, or is not supported: such a signature is a bad one anyway. */
+function digestOfScheme(identifier: Buffer, messageDigest: AnyDigest): AnyDigest | undefined {
+  try {
+    const scheme = parseSignatureAlgorithm(identifier, messageDigest);
+    return 'digest' in scheme ? scheme.digest : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function checkProtection(signer: SignerInfo, report: Report): void {

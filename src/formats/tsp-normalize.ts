@@ -80,7 +80,7 @@ function version(certificates: readonly Buffer[], revocation: readonly Buffer[])
 function encodeSigner(signer: SignerInfo): Buffer {
   const { signedAttributes } = signer;
   if (signedAttributes === undefined) throw invalid('has no signed attributes');
-  if (signedAttributes.reencoded) throw invalid('has signed attributes that are not DER');
+  if (!signedAttributes.isDer) throw invalid('has signed attributes that are not DER');
   const { sid } = signer;
   return sequence(
     integer(signer.version),

@@ -3,8 +3,9 @@ import { messageDigest } from '../formats/cms-attributes.ts';
 import { parseDigestAlgorithm } from '../formats/digests.ts';
 import { oids } from '../formats/oids.ts';
 import { digestedSource, knownByDigest, type DigestedObject, type VerifyInput } from './types.ts';
-import { verifySignature } from './signatures.ts';
+import { verifyWithCountersignatures } from './countersignatures.ts';
 import { verifyToken } from './timestamps.ts';
+import type { SignerProblem } from '../formats/cms-verify.ts';
 import type { SignerInfo } from '../formats/cms-signer-info.ts';
 import type { AnyDigest } from '../model/algorithms.ts';
 import type { SignatureReport, TimestampReport } from '../model/verification.ts';
@@ -28,12 +29,28 @@ export function verifyCmsFile(context: VerifyContext, input: VerifyInput, proven
   const cms = readSignedData(input.source);
   const documents = [...input.detached.map(digestedSource), ...knownByDigest(input.digests)];
   if (cms.contentType === oids.tstInfo) return { signatures: [], timestamps: [timestampFile(context, input.source, documents, provenAt)] };
-  const signatures = cms.signers.map((signer) => {
+  const signatures = cms.signers.flatMap((signer) => {
     const content = cms.content ? enclosed(input.source, cms.content) : chooseDocument(signer, documents);
     const scope = cms.content ? 'the document inside' : content.name;
-    return verifySignature(context, { format: 'cades', cms, signer, content, scope, provenAt });
+    const problems = cms.content ? besideProblems(signer, content, documents) : [];
+    return verifyWithCountersignatures(context, { format: 'cades', cms, signer, content, scope, provenAt, problems });
   });
   return { signatures, timestamps: [] };
+}
+
+/** Who gives a document along wants to know about that one, not about the one inside. */
+function besideProblems(signer: SignerInfo, inside: DigestedObject, beside: readonly DigestedObject[]): SignerProblem[] {
+  if (beside.length === 0) return [];
+  try {
+    const algorithm = parseDigestAlgorithm(signer.digestAlgorithm);
+    const digest = inside.digest(algorithm);
+    const known = beside.flatMap((document) => document.digest(algorithm) ?? []);
+    if (known.length === 0 || known.some((one) => digest?.equals(one) === true)) return [];
+  } catch {
+    // The signature itself says what is wrong with its digest.
+    return [];
+  }
+  return [{ subIndication: 'HASH_FAILURE', message: 'the document inside the signature is another one than what was given beside it' }];
 }
 
 function timestampFile(context: VerifyContext, source: ByteSource, documents: readonly DigestedObject[], at: number): TimestampReport {

@@ -4,7 +4,7 @@ import { digestOf } from '../formats/digests.ts';
 import { findSignatures, type PdfSignature } from '../formats/pdf/signatures.ts';
 import { noCertificate } from './chains.ts';
 import { judgeChanges } from './pdf-changes.ts';
-import { verifySignature } from './signatures.ts';
+import { verifyWithCountersignatures } from './countersignatures.ts';
 import { verifyToken, type TokenVerdict } from './timestamps.ts';
 import type { SignedContent, SignerProblem } from '../formats/cms-verify.ts';
 import type { AnyDigest } from '../model/algorithms.ts';
@@ -33,7 +33,7 @@ export function verifyPdfFile(context: VerifyContext, input: VerifyInput, proven
   const timestamps: TimestampReport[] = [];
   let proven = provenAt;
   for (const found of findSignatures(input.source, input.password).reverse()) {
-    if (found.kind === 'signature') signatures.unshift(verifyOne(context, input.source, found, proven));
+    if (found.kind === 'signature') signatures.unshift(...verifyOne(context, input.source, found, proven));
     else {
       const { genTime = Infinity, proves, report } = documentTimestamp(context, input.source, found, proven);
       timestamps.unshift(report);
@@ -73,21 +73,21 @@ function covered(source: ByteSource, { byteRange }: PdfSignature): SignedContent
   };
 }
 
-function verifyOne(context: VerifyContext, source: ByteSource, found: PdfSignature, provenAt: number): SignatureReport {
+function verifyOne(context: VerifyContext, source: ByteSource, found: PdfSignature, provenAt: number): SignatureReport[] {
   let cms: SignedData;
   try {
     cms = parseSignedData(found.contents);
   } catch (error) {
     if (!(error instanceof SealError)) throw error;
-    return unreadable(found, provenAt, [...found.errors, error.message]);
+    return [unreadable(found, provenAt, [...found.errors, error.message])];
   }
   const [signer, ...others] = cms.signers;
-  if (signer === undefined) return unreadable(found, provenAt, [...found.errors, 'the CMS holds no signature']);
+  if (signer === undefined) return [unreadable(found, provenAt, [...found.errors, 'the CMS holds no signature'])];
   const problems: SignerProblem[] = found.errors.map((message) => ({ subIndication: 'FORMAT_FAILURE', message }));
   if (others.length > 0) problems.push({ subIndication: 'FORMAT_FAILURE', message: 'the CMS holds several signatures' });
   const content = contentOf(source, found, cms, problems);
   const changes = judgeChanges(found);
-  return verifySignature(context, {
+  return verifyWithCountersignatures(context, {
     format: 'pades',
     cms,
     signer,
@@ -96,9 +96,13 @@ function verifyOne(context: VerifyContext, source: ByteSource, found: PdfSignatu
     provenAt,
     problems: [...problems, ...changes.problems],
     warnings: changes.warnings,
+    ...(found.subFilter === hashedOnce ? { digests: ['sha1' as const] } : {}),
     ...(found.signingTime === undefined ? {} : { claimedTime: found.signingTime }),
   });
 }
+
+/** The CMS is about the SHA-1 of the document (ISO 32000-1 §12.8.3.3.2). */
+const hashedOnce = 'adbe.pkcs7.sha1';
 
 /** ISO 32000-2 table 260. */
 const detached: ReadonlySet<string> = new Set(['ETSI.CAdES.detached', 'adbe.pkcs7.detached']);
@@ -111,12 +115,11 @@ function contentOf(source: ByteSource, found: PdfSignature, cms: SignedData, pro
     return content;
   }
   const [range] = cms.content ?? [];
-  if (found.subFilter !== 'adbe.pkcs7.sha1' || range === undefined) {
+  if (found.subFilter !== hashedOnce || range === undefined) {
     const message = `signatures of kind ${found.subFilter === '' ? 'without /SubFilter' : found.subFilter} are not supported`;
     problems.push({ subIndication: 'SIG_CONSTRAINTS_FAILURE', message });
     return content;
   }
-  // adbe.pkcs7.sha1: the CMS is about the SHA-1 of the document (ISO 32000-1 §12.8.3.3.2).
   const inner = found.contents.subarray(range.offset, range.offset + range.length);
   const fits = content.digest('sha1')?.equals(inner) === true;
   if (!fits) problems.push({ subIndication: 'HASH_FAILURE', message: 'the document is not the one that was signed' });

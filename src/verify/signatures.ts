@@ -4,8 +4,8 @@ import { readElement } from '../formats/der.ts';
 import { digestOf } from '../formats/digests.ts';
 import { checkSigner, type SignedContent, type SignerCheck } from '../formats/cms-verify.ts';
 import { signingTime } from '../formats/cms-attributes.ts';
-import { summarize } from '../formats/x509.ts';
-import { describeSignature, judgeAlgorithms } from '../pki/algorithms.ts';
+import { summarize, type Certificate } from '../formats/x509.ts';
+import { describeSignature, digestLife, judgeAlgorithms, judgeLives } from '../pki/algorithms.ts';
 import { purposes } from '../pki/purposes.ts';
 import { judgeChain, noCertificate, poolOf } from './chains.ts';
 import { blockVerdict, totalVerdict, worstOf, type Verdict } from './indications.ts';
@@ -31,6 +31,10 @@ export interface SignatureQuestion {
   readonly warnings?: readonly string[];
   /** Claimed outside the CMS (PDF /M); UTC ms. */
   readonly claimedTime?: number;
+  /** Further digests that the signature rests on. */
+  readonly digests?: readonly AnyDigest[];
+  /** It is about the value of another signature. */
+  readonly countersignature?: boolean;
 }
 
 /**
@@ -41,18 +45,20 @@ export function verifySignature(context: VerifyContext, question: SignatureQuest
   const { cms, content, signer } = question;
   const pool = poolOf(context, cms);
   const candidates = [...cms.certificates, ...context.known.map(({ der }) => der)];
-  const check = checkSigner(signer, cms.contentType, candidates, content, (der) => context.cache.certificate(der));
+  const contentType = question.countersignature === true ? undefined : cms.contentType;
+  const check = checkSigner(signer, contentType, candidates, content, (der) => context.cache.certificate(der));
   const timestamps = signatureTimestamps(context, question);
   const best = Math.min(question.provenAt, ...timestamps.filter(proves).map(({ genTime = Infinity }) => genTime));
   const { certificate } = check;
   const chain = certificate ? judgeChain(context, certificate, best, purposes.documentSignature, pool) : noCertificate;
-  const strength = strengthProblems(context, signer, check, best);
-  const problems = [...(question.problems ?? []), ...check.problems];
+  const strength = strengthProblems(context, question, check, best);
   const claimed = question.claimedTime ?? claimedTime(signer);
+  const problems = [...(question.problems ?? []), ...check.problems];
+  const claims = claimProblems(claimed, certificate);
   return {
     format: check.certificateProtected ? question.format : 'cms',
     level: levelOf(question, check, timestamps),
-    ...verdictOf(context, problems, chain, strength.errors),
+    ...verdictOf(context, problems, chain, [...constraintsOf(strength), ...claims]),
     intact: check.intact && problems.every(({ subIndication }) => !breaks.has(subIndication)),
     valid: check.valid,
     trusted: chain.indication === 'PASSED',
@@ -64,7 +70,7 @@ export function verifySignature(context: VerifyContext, question: SignatureQuest
     scope: question.scope,
     chain,
     timestamps: timestamps.map(({ report }) => report),
-    errors: [...problems.map(({ message }) => message), ...strength.errors],
+    errors: [...[...problems, ...claims].map(({ message }) => message), ...strength.errors],
     warnings: [...(question.warnings ?? []), ...check.warnings, ...framingWarnings(question), ...strength.warnings],
   };
 }
@@ -110,17 +116,46 @@ interface Strength {
   readonly warnings: readonly string[];
 }
 
-function strengthProblems({ trust }: VerifyContext, signer: SignerInfo, check: SignerCheck, at: number): Strength {
-  if (trust === undefined || check.certificate === undefined || !check.valid) return { errors: [], warnings: [] };
-  return judgeAlgorithms(signer.signatureAlgorithm, check.certificate.keyType(), at, trust.catalogue, check.digestAlgorithm);
+/** Of the signature, and of every digest between it and the document (EN 319 102-1 §5.2.8). */
+function strengthProblems({ trust }: VerifyContext, { digests = [], signer }: SignatureQuestion, check: SignerCheck, at: number): Strength {
+  const { certificate, digestAlgorithm } = check;
+  if (trust === undefined || certificate === undefined || !check.valid) return { errors: [], warnings: [] };
+  const all = new Set([...(digestAlgorithm ? [digestAlgorithm] : []), ...digests]);
+  const verdicts = [
+    judgeAlgorithms(signer.signatureAlgorithm, certificate.keyType(), at, trust.catalogue, digestAlgorithm),
+    ...[...all].map((digest) => judgeLives([digestLife(digest, trust.catalogue)], at)),
+  ];
+  const once = (lists: readonly (readonly string[])[]): string[] => [...new Set(lists.flat())];
+  return { errors: once(verdicts.map(({ errors }) => errors)), warnings: once(verdicts.map(({ warnings }) => warnings)) };
 }
 
-function verdictOf(context: VerifyContext, problems: SignerCheck['problems'], chain: ChainReport, strength: readonly string[]): Verdict {
-  const blocks = problems.map(({ subIndication }) => blockVerdict(subIndication));
-  if (strength.length > 0) blocks.push(blockVerdict('CRYPTO_CONSTRAINTS_FAILURE_NO_POE'));
+/** Who claims to have signed before there was a certificate, or after its end, claims something wrong. */
+function claimProblems(claimed: number | undefined, certificate: Certificate | undefined): SignerCheck['problems'] {
+  if (claimed === undefined || certificate === undefined) return [];
+  // Clocks of signers run a little behind the authority that has just issued.
+  if (claimed >= certificate.notBefore - claimTolerance && claimed < certificate.notAfter + 1000) return [];
+  const message = `signed by its own words at ${new Date(claimed).toISOString()}, when the signing certificate was not valid`;
+  return [{ subIndication: 'SIG_CONSTRAINTS_FAILURE', message }];
+}
+
+/** ms */
+const claimTolerance = 5 * 60_000;
+
+/** Format, identification and values first, then the certificate, then what the signature may be (the order of EN 319 102-1 §5.3). */
+function verdictOf(
+  context: VerifyContext,
+  problems: SignerCheck['problems'],
+  chain: ChainReport,
+  constraints: SignerCheck['problems'],
+): Verdict {
   const { indication, subIndication } = chain;
   const judged = context.trust === undefined ? [] : [{ indication, ...(subIndication === undefined ? {} : { subIndication }) }];
-  return worstOf([...blocks, ...judged].map(totalVerdict)) ?? { indication: 'TOTAL-PASSED' };
+  const words = (list: SignerCheck['problems']) => list.map((problem) => blockVerdict(problem.subIndication));
+  return worstOf([...words(problems), ...judged, ...words(constraints)].map(totalVerdict)) ?? { indication: 'TOTAL-PASSED' };
+}
+
+function constraintsOf({ errors }: Strength): SignerCheck['problems'] {
+  return errors.map((message) => ({ subIndication: 'CRYPTO_CONSTRAINTS_FAILURE_NO_POE', message }));
 }
 
 /** Baseline level (EN 319 122-1 §6, EN 319 142-1 §6) as far as the signature itself tells; `-` for a CMS that is none. */

@@ -95,8 +95,8 @@ test('a signature timestamp carries a signature beyond the end of its certificat
   const own = testAuthority({ name: 'Time' });
   const start = own.now();
   const signer = own.issue({ keyType: 'p256', notAfter: start + 30 * day });
-  const plain = await signDocument(signer, document);
-  const stamped = await signDocument(signer, document, { timestampFrom: own });
+  const plain = await signDocument(signer, document, { signingTime: own.now() });
+  const stamped = await signDocument(signer, document, { signingTime: own.now(), timestampFrom: own });
   const kept: Buffer[] = [];
   // A CRL made after a certificate's end says nothing about it: those of before are kept.
   const verdict = (signed: Buffer) => {
@@ -115,11 +115,11 @@ test('a signature timestamp carries a signature beyond the end of its certificat
 
   const other = own.issue({ keyType: 'p256' });
   own.setTime(start + 61 * day);
-  const before = await signDocument(other, document, { timestampFrom: own });
+  const before = await signDocument(other, document, { signingTime: own.now(), timestampFrom: own });
   own.setTime(start + 62 * day);
   own.revoke(other);
   own.setTime(start + 63 * day);
-  const afterwards = await signDocument(other, document, { timestampFrom: own });
+  const afterwards = await signDocument(other, document, { signingTime: own.now(), timestampFrom: own });
   assert.equal(words(verdict(before))[0], 'TOTAL-PASSED');
   assert.equal(words(verdict(afterwards))[0], 'INDETERMINATE REVOKED_NO_POE');
 });
