@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { check, type Finding } from './app/check.ts';
 import type { App, Call } from './app/context.ts';
 import { initialize as initializeDirectory, type InitResult } from './app/init.ts';
+import { LiveConfig } from './app/live-config.ts';
 import { isOperation, perform, type OperationName } from './app/operations.ts';
 import { runService, type RunOutcome } from './app/run.ts';
 import { openService, type Service } from './app/service.ts';
@@ -177,7 +178,8 @@ export async function runDaemon(
   path: string,
   options: { readonly once: boolean; readonly signal: AbortSignal },
 ): Promise<RunOutcome> {
-  const built = await build(config, 'act', 'configured');
+  const live = new LiveConfig(config);
+  const built = await build(live.config, 'act', 'configured');
   try {
     const service = await openService(built.app, 'act', { httpServer: httpServer() });
     try {
@@ -187,9 +189,9 @@ export async function runDaemon(
         notifier: systemdNotifier(),
         httpServer: httpServer(),
         serveControl: async (handler) => await serveControl(config.dataDir, handler),
-        reload: () => loadConfig(path),
-        setLogLevels: (levels) => {
-          built.log.setLevels(levels);
+        reload: () => live.apply(loadConfig(path)),
+        setLog: (log) => {
+          built.log.setLevels(log);
           built.log.reopen();
         },
         onHangup: (call) => {

@@ -1,6 +1,7 @@
 import { quotaStart } from '../pki/tsa-selection.ts';
 import { whatIsDue } from '../archive/schedule.ts';
 import type { App } from './context.ts';
+import { diskStatus, type DiskStatus } from './disks.ts';
 import { keyViews, type KeyView } from './keys.ts';
 import { isoTime } from './views.ts';
 
@@ -17,13 +18,6 @@ export interface RootStatus {
   readonly nearMisses: readonly string[];
   /** Files that came after their batch was claimed, directories that cannot be read … */
   readonly warnings: readonly string[];
-}
-
-export interface DiskStatus {
-  readonly path: string;
-  readonly freeBytes: number;
-  readonly totalBytes: number;
-  readonly fullInDays?: number;
 }
 
 export interface StatusReport {
@@ -124,26 +118,4 @@ async function tsaStatus({ fx, config }: App): Promise<StatusReport['tsas']> {
       return { name, used: counts.find(({ tsa }) => tsa === name)?.ok ?? 0, ...(quota === undefined ? {} : { quota: quota.count }) };
     }),
   );
-}
-
-/** One line a file system: the data directory and the roots often share one. */
-async function diskStatus({ fx, config }: App): Promise<DiskStatus[]> {
-  const places = [config.dataDir, ...Object.values(config.roots).flatMap((root) => [root.incoming, root.outgoing])];
-  const seen = new Map<string, DiskStatus>();
-  for (const path of places) {
-    const device = (await fx.files.stat(path))?.device;
-    if (device === undefined || seen.has(device)) continue;
-    const { freeBytes, totalBytes } = await fx.files.space(path);
-    seen.set(device, { path, freeBytes, totalBytes, ...(await forecast(fx, freeBytes)) });
-  }
-  return [...seen.values()];
-}
-
-/** Days until the file system is full at the rate of the last week: documents are kept twice, in outgoing and done. */
-async function forecast(fx: App['fx'], freeBytes: number): Promise<{ readonly fullInDays?: number }> {
-  const now = fx.clock.now();
-  const before = Number(await fx.store.meta('disk.free'));
-  const at = Number(await fx.store.meta('disk.at'));
-  const used = before - freeBytes;
-  return Number.isFinite(used) && used > 0 && now > at ? { fullInDays: Math.floor((freeBytes / used) * ((now - at) / day)) } : {};
 }

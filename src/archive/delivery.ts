@@ -36,10 +36,11 @@ export async function* documentPages(
 
 /**
  * The desk of a batch for a tree, on that tree's file system.
- * @throws SealError SEAL-ROOT-UNUSABLE when the tree was a file system of its own and is not there now
+ * @throws SealError SEAL-ROOT-UNUSABLE when the root is not there, or the tree was a file system of its own and is not
  */
 export async function deskOf(fx: Pick<Effects, 'files'>, root: RootConfig, tree: Tree, batch: string): Promise<Buffer> {
   const { files } = fx;
+  await demandMounted(fx, root);
   const [near, inside] = deskPlaces(root, tree, batch);
   const [ofRoot, ofTree] = await Promise.all([files.stat(root.path), files.stat(root[tree])]);
   const apart = ofTree !== undefined && ofTree.device !== ofRoot?.device;
@@ -48,6 +49,15 @@ export async function deskOf(fx: Pick<Effects, 'files'>, root: RootConfig, tree:
 }
 
 type Tree = 'outgoing' | 'failed' | 'done';
+
+/** Whether what a tree does not show is really not there. */
+export async function isMounted(fx: Pick<Effects, 'files'>, root: RootConfig, tree: Tree): Promise<boolean> {
+  if ((await fx.files.stat(root[tree])) === undefined) return false;
+  return await deskOf(fx, root, tree, '').then(
+    () => true,
+    () => false,
+  );
+}
 
 /** Where a mount point was left empty everything would go to a place that nobody sees: a tree that was once a file system of its own is noted. */
 async function rememberApart({ files }: Pick<Effects, 'files'>, root: RootConfig, tree: Tree, apart: boolean): Promise<void> {

@@ -3,7 +3,7 @@
  * visible, `fileOriginals` puts the originals into done/ and what failed into failed/; `failBatch` puts a whole batch there. `retireOriginals`
  * removes originals whose retention is over.
  */
-export type { Delivery, DeliveryEffects } from './delivery.ts';
+export { isMounted, type Delivery, type DeliveryEffects } from './delivery.ts';
 export { failBatch, fileOriginals } from './originals.ts';
 export { releaseOutput } from './release.ts';
 export { retireOriginals } from './retention.ts';

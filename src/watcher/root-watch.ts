@@ -8,7 +8,7 @@ import type { Candidate, ClaimResult } from './candidate.ts';
 import { LateArrivals } from './late-arrivals.ts';
 import { pauseAfter, settleTime } from './pace.ts';
 import { lookAt, newPending, toCandidate, type Pending } from './pending.ts';
-import { liesBelow, rulesOf, type Rules } from './rules.ts';
+import { liesBelow, rulesOf } from './rules.ts';
 
 export type WatchEffects = Pick<Effects, 'clock' | 'files' | 'log' | 'watching'>;
 
@@ -31,7 +31,6 @@ const patience = 5;
 /** One root: its tree is watched, what is approved in it settles and becomes a candidate. */
 export class RootWatch {
   readonly root: RootConfig;
-  readonly rules: Rules;
   readonly pending = new Map<string, Pending>();
   readonly warnings: string[] = [];
   readonly #fx: WatchEffects;
@@ -50,7 +49,6 @@ export class RootWatch {
   constructor(fx: WatchEffects, root: RootConfig, listener: Listener) {
     this.#fx = { ...fx, log: fx.log.child({ module: 'watcher', root: root.name }) };
     this.root = root;
-    this.rules = rulesOf(root);
     this.#late = new LateArrivals(root.incoming);
     this.#listener = listener;
   }
@@ -212,7 +210,7 @@ export class RootWatch {
     const key = pending.approved.relPath.toString('latin1');
     this.#looking++;
     try {
-      const look = await lookAt(this.#fx, this.root, this.rules, pending, settleTime(this.root, this.#report));
+      const look = await lookAt(this.#fx, this.root, rulesOf(this.root), pending, settleTime(this.root, this.#report));
       if (this.pending.get(key) !== pending) return;
       if (look.kind === 'again') pending.due = this.#fx.clock.monotonic() + look.ms;
       else if (look.kind === 'gone' && pending.batch === undefined) this.pending.delete(key);

@@ -1,0 +1,85 @@
+import { isMounted, retireOriginals } from '../archive/outgoing.ts';
+import { asSealError } from '../errors.ts';
+import { displayName, joinPath } from '../formats/names.ts';
+import type { Timer } from '../ports/clock.ts';
+import { sampleDisks } from './disks.ts';
+import type { Service } from './service.ts';
+
+const second = 1_000;
+const hour = 3_600 * second;
+const page = 500;
+
+type HouseService = Pick<Service, 'app' | 'closing'>;
+
+/** What is done again and again beside the batches. Nothing of it ends the daemon: what fails is told and tried again. */
+export class Housekeeping {
+  readonly #service: HouseService;
+  readonly #signal: AbortSignal;
+  #timers: readonly Timer[] = [];
+
+  /** @param signal aborted when the daemon stops */
+  constructor(service: HouseService, signal: AbortSignal) {
+    this.#service = service;
+    this.#signal = signal;
+  }
+
+  /** @param closeTrees whether trees are closed when they are due */
+  start({ closeTrees }: { readonly closeTrees: boolean }): void {
+    const { app, closing } = this.#service;
+    this.#timers = [
+      ...(closeTrees ? [this.#every(5 * second, 'closing', () => closing.tick(this.#signal))] : []),
+      this.#every(10 * second, 'looking for collected output', () => this.noteCollected()),
+      this.#every(hour, 'retention', () => this.retire()),
+      this.#every(hour, 'looking at the disks', () => sampleDisks(app)),
+    ];
+    void this.#guarded('looking at the disks', () => sampleDisks(app));
+  }
+
+  stop(): void {
+    for (const timer of this.#timers) timer.cancel();
+  }
+
+  /** The consumer removed the ready semaphore: normal, and recorded. */
+  async noteCollected(): Promise<void> {
+    const { fx, config } = this.#service.app;
+    const mounted = new Set<string>();
+    for (const root of Object.values(config.roots)) if (await isMounted(fx, root, 'outgoing')) mounted.add(root.name);
+    for (let before: string | undefined; ;) {
+      const batches = await fx.store.batches({ uncollected: true, limit: page, ...(before === undefined ? {} : { before }) });
+      for (const { id, root: name, outPath } of batches) {
+        const root = config.roots[name];
+        if (root === undefined || !mounted.has(name)) continue;
+        if ((await fx.files.stat(joinPath(root.outgoing, outPath, root.ready))) !== undefined) continue;
+        await fx.store.markCollected(id, fx.clock.now());
+        fx.log.info({ batch: id, path: displayName(outPath) }, 'collected');
+      }
+      before = batches.at(-1)?.id;
+      if (before === undefined || this.#signal.aborted) return;
+    }
+  }
+
+  /** Originals whose retention is over. A root that cannot be used does not keep the others waiting. */
+  async retire(): Promise<void> {
+    const { fx, config } = this.#service.app;
+    for (const root of Object.values(config.roots)) {
+      await this.#guarded(`retention of ${root.name}`, async () => {
+        const retired = await retireOriginals(fx, { root });
+        if (retired > 0) fx.log.info({ root: root.name, batches: retired }, 'originals removed: their retention is over');
+      });
+    }
+  }
+
+  #every(ms: number, what: string, work: () => Promise<void>): Timer {
+    return this.#service.app.fx.clock.every(ms, async () => {
+      await this.#guarded(what, work);
+    });
+  }
+
+  async #guarded(what: string, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (thrown) {
+      if (!this.#signal.aborted) this.#service.app.fx.log.error({ error: asSealError(thrown).toJSON() }, `${what} failed`);
+    }
+  }
+}

@@ -1,0 +1,237 @@
+import assert from 'node:assert/strict';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { suite, test, type TestContext } from 'node:test';
+import { LiveConfig, type ConfigChanges } from '../../src/app/live-config.ts';
+import { isOperation } from '../../src/app/operations.ts';
+import { runService, type RunOptions, type RunOutcome } from '../../src/app/run.ts';
+import type { StatusReport } from '../../src/app/status.ts';
+import { httpServer } from '../../src/effects/http-server.ts';
+import { SealError } from '../../src/errors.ts';
+import type { Config } from '../../src/model/config.ts';
+import type { ControlHandler } from '../../src/ports/control.ts';
+import { ServiceHouse } from '../support/service.ts';
+
+/** A daemon in this process, with its strings in a test's hands. */
+class TestDaemon {
+  readonly house: ServiceHouse;
+  readonly ended: Promise<RunOutcome>;
+  readonly told: string[] = [];
+  config: Config;
+  #handler: ControlHandler | undefined;
+  #hangup: () => void = () => undefined;
+  readonly #stop = new AbortController();
+  readonly #live: LiveConfig;
+
+  constructor(house: ServiceHouse, options: Partial<RunOptions> = {}) {
+    this.house = house;
+    this.config = house.config;
+    this.#live = new LiveConfig(house.config);
+    this.ended = this.#run(options);
+    this.ended.catch(() => undefined);
+  }
+
+  async #run(options: Partial<RunOptions>): Promise<RunOutcome> {
+    const service = await this.house.service({}, this.#live.config);
+    return await runService(service, {
+      ...{ once: false, signal: this.#stop.signal, pid: 4711, httpServer: httpServer(), isOperation },
+      notifier: {
+        watchdog: undefined,
+        notify: (state) => {
+          this.told.push(state);
+        },
+      },
+      serveControl: (handler) => {
+        this.#handler = handler;
+        return Promise.resolve({
+          close: () => {
+            this.#handler = undefined;
+            return Promise.resolve();
+          },
+        });
+      },
+      reload: (): ConfigChanges => this.#live.apply(this.config),
+      setLog: () => undefined,
+      onHangup: (call) => {
+        this.#hangup = call;
+        return () => undefined;
+      },
+      ...options,
+    });
+  }
+
+  async ready(): Promise<void> {
+    await this.house.until('ready', () => this.told.includes('READY=1'));
+  }
+
+  /** Asks as a command does. */
+  async ask(operation: string, args: object = {}): Promise<unknown> {
+    assert.ok(this.#handler, 'nobody answers');
+    return await this.#handler({ operation, args, actor: 'karl' }, undefined, () => undefined, new AbortController().signal);
+  }
+
+  async status(): Promise<StatusReport> {
+    return (await this.ask('status')) as StatusReport;
+  }
+
+  hangup(): void {
+    this.#hangup();
+  }
+
+  async stop(): Promise<RunOutcome> {
+    this.#stop.abort(new SealError('SEAL-INTERRUPTED', 'SIGTERM'));
+    return await this.ended;
+  }
+}
+
+async function daemonOf(t: TestContext, house: ServiceHouse, options: Partial<RunOptions> = {}): Promise<TestDaemon> {
+  const daemon = new TestDaemon(house, options);
+  t.after(async () => {
+    await daemon.stop().catch(() => undefined);
+  });
+  await daemon.ready();
+  return daemon;
+}
+
+/** Moves the clock in small steps until something holds. */
+async function until(house: ServiceHouse, what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
+  await house.until(what, async () => {
+    await house.clock.advance(100);
+    return await holds();
+  });
+}
+
+suite('the daemon', () => {
+  test('finds what is approved, delivers it, tells when it is collected, and stops when it is asked to', async (t) => {
+    const house = await ServiceHouse.open(t);
+    const daemon = await daemonOf(t, house);
+    house.place('day/a', { 'x.txt': 'x' });
+    await until(house, 'delivered', () => existsSync(join(house.root.outgoing, 'day/a/READY')));
+    await until(house, 'ended', async () => (await house.fx.store.batches({ states: ['delivered'] })).length === 1);
+    rmSync(join(house.root.outgoing, 'day/a'), { recursive: true });
+    await until(house, 'collected', async () => (await house.fx.store.batches({}))[0]?.collectedAt !== undefined);
+    assert.deepEqual(await daemon.stop(), { delivered: 1, inPart: 0, failed: 0, waiting: 0 });
+    assert.deepEqual(daemon.told, ['READY=1', 'STOPPING=1']);
+    await assert.rejects(daemon.ask('status'), /nobody answers/);
+  });
+
+  test('once: what is approved is processed, what waits is told, then it ends by itself', async (t) => {
+    const house = await ServiceHouse.open(t, { roots: { letters: { settle: 100 }, cards: { keys: ['key'], settle: 100 } } });
+    house.place('a', { 'x.txt': 'x' });
+    house.place('b', { 'broken.pdf': '%PDF-1.7 nothing' });
+    const daemon = new TestDaemon(house, { once: true });
+    let outcome: RunOutcome | undefined;
+    void daemon.ended.then((value) => (outcome = value));
+    await until(house, 'the end', () => outcome !== undefined);
+    assert.deepEqual(outcome, { delivered: 1, inPart: 0, failed: 1, waiting: 0 });
+  });
+
+  test('unfinished work of an earlier process is taken up; a command that was interrupted is ended', async (t) => {
+    const house = await ServiceHouse.open(t);
+    house.key.pull();
+    house.place('a', { 'x.txt': 'x' });
+    const first = await house.service();
+    const { id } = await house.take(first, 'a');
+    await house.waits(id, 'SEAL-KEY-ABSENT');
+    await first.close();
+    await house.fx.store.createBatch({
+      ...{ id: 'cli', root: '@sign', relPath: Buffer.from('cli'), options: {}, priority: 0, profile: 'seal', keys: ['key'] },
+      ...{ outPath: Buffer.from('/out'), approvedAt: 1, claimedAt: 1, semaphore: Buffer.alloc(0), state: 'claimed' },
+    });
+    house.key.insert();
+    await daemonOf(t, house);
+    await until(house, 'delivered', async () => (await house.batch(id)).state === 'delivered');
+    const { state, error } = await house.batch('cli');
+    assert.deepEqual([state, error?.code], ['failed', 'SEAL-INTERRUPTED']);
+  });
+
+  test('commands: unknown ones are named, running ones end before the daemon does', async (t) => {
+    const house = await ServiceHouse.open(t);
+    const daemon = await daemonOf(t, house);
+    await assert.rejects(daemon.ask('batch.eat'), { code: 'SEAL-USAGE' });
+    await assert.rejects(daemon.ask('batch.show', { id: 'nobody' }), { code: 'SEAL-BATCH-UNKNOWN' });
+    // A signature that takes its time is in progress while the daemon is told to stop.
+    const file = join(house.directory, 'doc.txt');
+    writeFileSync(file, 'x');
+    let go = (): void => undefined;
+    house.key.before = async () => {
+      await new Promise<void>((resolve) => (go = resolve));
+    };
+    const answer = daemon.ask('sign', { files: [file], profile: 'seal', out: join(house.directory, 'out') });
+    answer.catch(() => undefined);
+    await house.until('signing', () => house.key.running > 0);
+    const stopped = daemon.stop();
+    go();
+    await stopped;
+    await assert.rejects(answer, { code: 'SEAL-INTERRUPTED' });
+    const { signed, doubt, open } = await house.fx.store.signatureCounts('key', 0);
+    assert.deepEqual([signed + doubt, open], [1, 0], 'the signature is recorded');
+    assert.equal((await house.fx.store.unfinished()).length, 0);
+  });
+});
+
+suite('SIGHUP', () => {
+  test('what can change does at once, what cannot is named, and a broken file changes nothing', async (t) => {
+    const house = await ServiceHouse.open(t, { roots: { letters: { minFree: Number.MAX_SAFE_INTEGER } } });
+    const daemon = await daemonOf(t, house);
+    house.place('a', { 'x.txt': 'x', 'y.bak': 'ignored from now on' });
+    await until(house, 'paused', async () => (await daemon.status()).roots[0]?.paused !== undefined);
+    await house.clock.advance(20_000);
+    assert.equal((await house.fx.store.batches({})).length, 0, 'nothing is claimed while there is no room');
+    daemon.config = { ...house.config, roots: { letters: { ...house.root, minFree: 0, ignore: ['*.bak'], ready: 'DONE' } } };
+    daemon.hangup();
+    const said = (message: RegExp): boolean => house.log.lines.some((line) => message.test(line.message));
+    assert.ok(said(/these changes need a restart: roots\.letters\.ready/));
+    await until(house, 'delivered', () => existsSync(join(house.root.outgoing, 'a/READY')));
+    assert.deepEqual(
+      house.ready('a').files.map(({ name }) => name),
+      ['x.txt', 'x.txt.p7s', 'batch-report.json'],
+    );
+    Object.defineProperty(daemon, 'config', {
+      get: () => {
+        throw new SealError('SEAL-CONFIG-INVALID', 'a comma too much');
+      },
+    });
+    daemon.hangup();
+    assert.ok(said(/not read again: the old one stays/));
+    assert.deepEqual(daemon.told, ['READY=1', 'RELOADING=1', 'READY=1', 'RELOADING=1', 'READY=1']);
+  });
+});
+
+suite('roots', () => {
+  test('are made, marked as ours, and refused when they are another’s', async (t) => {
+    const house = await ServiceHouse.open(t);
+    rmSync(house.root.path, { recursive: true });
+    const daemon = await daemonOf(t, house);
+    for (const tree of ['incoming', 'outgoing', 'failed', 'done', '.sealtree/owner'])
+      assert.ok(existsSync(join(house.root.path, tree)), tree);
+    await daemon.stop();
+    writeFileSync(join(house.root.path, '.sealtree/owner'), '{"dataDirectory": "00", "path": "/another"}\n');
+    await assert.rejects(new TestDaemon(house).ended, { code: 'SEAL-ROOT-OWNED' });
+  });
+
+  test('one whose file system is not mounted is no empty root: it waits and goes on by itself', async (t) => {
+    const house = await ServiceHouse.open(t);
+    house.key.pull();
+    house.place('a', { 'x.txt': 'x' });
+    const first = await daemonOf(t, house);
+    await until(house, 'claimed', async () => (await house.fx.store.batches({ states: ['admitted'] })).length === 1);
+    await first.stop();
+    renameSync(house.root.path, `${house.root.path}.away`);
+    mkdirSync(house.root.path);
+    house.key.insert();
+    const second = await daemonOf(t, house);
+    const { roots, attention } = await second.status();
+    assert.ok(roots[0]?.paused !== undefined);
+    assert.ok(attention.some((line) => line.includes('root letters is paused')));
+    await house.clock.advance(60_000);
+    assert.deepEqual(house.files(house.root.path), [], 'nothing is made in the mount point');
+    rmSync(house.root.path, { recursive: true });
+    renameSync(`${house.root.path}.away`, house.root.path);
+    await until(house, 'delivered', () => existsSync(join(house.root.outgoing, 'a/READY')));
+    await until(house, 'watched again', async () => (await second.status()).roots[0]?.paused === undefined);
+    house.place('b', { 'y.txt': 'y' });
+    await until(house, 'delivered', () => existsSync(join(house.root.outgoing, 'b/READY')));
+    assert.ok(readFileSync(join(house.root.done, 'a/x.txt')).length > 0);
+  });
+});
