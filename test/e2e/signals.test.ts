@@ -63,11 +63,11 @@ describe('signals', () => {
       settings.setIn(['roots', 'files', 'profile'], 'cades-b-b');
     });
     daemon.signal('SIGHUP');
-    await until('it says what needs a restart', () => /these changes need a restart: .*data.*roots\.files/.test(daemon.log));
+    await until('it says what needs a restart', () => /these changes need a restart: dataDir"/.test(daemon.log));
     house.place('files', 'letters', { 'letter.txt': 'Good morning' });
     await until('it delivers', () => existsSync(house.at('files', 'outgoing', 'letters/READY')));
     assert.match(daemon.log, /"level":"debug"/);
-    assert.match(readFileSync(house.at('files', 'outgoing', 'letters/batch-report.json'), 'utf8'), /"profile": ?"cades-b-t"/);
+    assert.match(readFileSync(house.at('files', 'outgoing', 'letters/batch-report.json'), 'utf8'), /"profile": ?"cades-b-b"/);
     assert.equal(existsSync(join(house.directory, 'elsewhere')), false);
   });
 
