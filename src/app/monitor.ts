@@ -1,6 +1,10 @@
 import { Gauge, Registry } from 'prom-client';
+import type { RootConfig } from '../model/config.ts';
 import type { HttpHandler, ServedResponse } from '../ports/http-server.ts';
+import type { Totals as StoreTotals } from '../ports/store.ts';
+import { lateTrees } from './attention.ts';
 import type { App } from './context.ts';
+import type { KeyView } from './keys.ts';
 import { status, type LiveStatus } from './status.ts';
 
 /** What a probe asks of the daemon. */
@@ -10,6 +14,7 @@ export interface Vitals {
   readonly sinceBeat: () => number;
 }
 
+const totalsEvery = 60_000;
 /** The main loop beats each second; a minute without a beat is a daemon that hangs. */
 const deadAfter = 60_000;
 
@@ -18,6 +23,7 @@ const deadAfter = 60_000;
  * needed before the next batch can leave.
  */
 export function monitorHandler(app: App, vitals: Vitals): HttpHandler {
+  const totals = new Totals(app);
   return async ({ method, path }) => {
     if (method !== 'GET') return text(405, 'only GET');
     switch (path) {
@@ -26,7 +32,11 @@ export function monitorHandler(app: App, vitals: Vitals): HttpHandler {
       case '/readyz':
         return await readiness(app, vitals);
       case '/metrics':
-        return { status: 200, contentType: 'text/plain; version=0.0.4; charset=utf-8', body: Buffer.from(await metrics(app, vitals)) };
+        return {
+          status: 200,
+          contentType: 'text/plain; version=0.0.4; charset=utf-8',
+          body: Buffer.from(await metrics(app, vitals, totals)),
+        };
       default:
         return text(404, 'there are /livez, /readyz and /metrics');
     }
@@ -38,27 +48,55 @@ function text(code: number, message: string): ServedResponse {
 }
 
 async function readiness(app: App, vitals: Vitals): Promise<ServedResponse> {
-  const { keys, roots, archive } = await status(app, await vitals.live());
-  const needed = new Set(Object.values(app.config.roots).flatMap((root) => root.keys));
+  const report = await status(app, await vitals.live());
   const reasons = [
-    ...keys.filter((key) => needed.has(key.name) && key.state !== 'ready').map((key) => `key ${key.name} is ${key.state}`),
-    ...roots.filter((root) => root.paused !== undefined).map((root) => `root ${root.name} is paused: ${root.paused ?? ''}`),
-    ...archive.sealed.map(({ id }) => `tree ${id} has no timestamp`),
+    ...Object.values(app.config.roots).flatMap((root) => withoutKey(root, report.keys)),
+    ...report.roots.filter((root) => root.paused !== undefined).map((root) => `root ${root.name} is paused: ${root.paused ?? ''}`),
+    ...lateTrees(report, app.fx.clock.now()).map(({ id }) => `tree ${id} has no timestamp`),
   ];
   return reasons.length === 0 ? text(200, 'ready') : text(503, reasons.join('\n'));
 }
 
-async function metrics(app: App, vitals: Vitals): Promise<string> {
+/** A root with several keys works as long as one of them signs. */
+function withoutKey(root: RootConfig, keys: readonly KeyView[]): string[] {
+  const own = keys.filter(({ name }) => root.keys.includes(name));
+  if (own.length === 0 || own.some(({ state }) => state === 'ready')) return [];
+  return [`root ${root.name} has no key that signs: ${own.map(({ name, state }) => `${name} is ${state}`).join(', ')}`];
+}
+
+/** Counts over everything there ever was take a while: once a minute is enough. */
+class Totals {
+  readonly #app: App;
+  #counted: { readonly at: number; readonly value: StoreTotals } | undefined;
+
+  constructor(app: App) {
+    this.#app = app;
+  }
+
+  async get(): Promise<StoreTotals> {
+    const { clock, store } = this.#app.fx;
+    const at = clock.monotonic();
+    if (this.#counted === undefined || at - this.#counted.at >= totalsEvery)
+      this.#counted = { at, value: await store.totals(0, Number.MAX_SAFE_INTEGER) };
+    return this.#counted.value;
+  }
+}
+
+async function metrics(app: App, vitals: Vitals, counted: Totals): Promise<string> {
   const registry = new Registry();
   const gauge = (name: string, help: string, labelNames: string[] = []): Gauge =>
     new Gauge({ name: `sealtree_${name}`, help, labelNames, registers: [registry] });
   const now = app.fx.clock.now();
   const report = await status(app, await vitals.live());
   const unfinished = await app.fx.store.unfinished();
-  const totals = await app.fx.store.totals(0, now + 1);
+  const totals = await counted.get();
 
+  const approved = [
+    ...unfinished.map(({ approvedAt }) => approvedAt),
+    ...report.roots.flatMap(({ oldestApproved }) => (oldestApproved === undefined ? [] : [Date.parse(oldestApproved)])),
+  ];
   gauge('oldest_approved_batch_seconds', 'age of the oldest approved batch that has not ended').set(
-    unfinished.reduce((oldest, batch) => Math.max(oldest, (now - batch.approvedAt) / 1000), 0),
+    approved.reduce((oldest, at) => Math.max(oldest, (now - at) / 1000), 0),
   );
   const underWay = gauge('batches', 'batches under way', ['root', 'condition']);
   for (const root of report.roots) {

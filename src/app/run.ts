@@ -89,7 +89,11 @@ class Daemon {
     await ownRoots(app);
     await this.#takeUp();
     this.#service.live = () =>
-      Promise.resolve({ daemon: { pid: this.#options.pid, since: this.#startedAt }, roots: this.#intake.status() });
+      Promise.resolve({
+        daemon: { pid: this.#options.pid, since: this.#startedAt },
+        pool: this.#service.pool.view(),
+        roots: this.#intake.status(),
+      });
     await this.#serve();
     await this.#intake.start();
     this.#house.start({ closeTrees: !this.#options.once });

@@ -1,5 +1,7 @@
 import { quotaStart } from '../pki/tsa-selection.ts';
 import { whatIsDue } from '../archive/schedule.ts';
+import type { PoolView } from '../signer/sign.ts';
+import { attention } from './attention.ts';
 import type { App } from './context.ts';
 import { diskStatus, type DiskStatus } from './disks.ts';
 import { keyViews, type KeyView } from './keys.ts';
@@ -12,6 +14,8 @@ export interface RootStatus {
   readonly waiting: number;
   /** Why no batch is claimed now. */
   readonly paused?: string;
+  /** UTC, ISO 8601: since when the oldest of those has been approved. */
+  readonly oldestApproved?: string;
   /** Approved batches that are not claimed yet: settling, waiting for files, or behind others. */
   readonly settling: readonly string[];
   /** Names that look as if they were meant as a semaphore. */
@@ -42,19 +46,19 @@ export interface StatusReport {
 
 /** What only the daemon knows. */
 export interface LiveStatus {
+  readonly pool?: readonly PoolView[];
   readonly daemon?: { readonly pid: number; readonly since: number };
   readonly roots: readonly RootStatus[];
 }
 
 const day = 86_400_000;
-/** A sealed tree without timestamp is worth a word after this, ms. */
-const lateAfter = 60_000;
 
 /** `status`: what is under way, what waits for whom, and what is due. */
 export async function status(app: App, live: LiveStatus): Promise<StatusReport> {
   const { fx, config } = app;
-  const keys = await keyViews(app);
-  const waiting = (await fx.store.unfinished()).flatMap((batch) =>
+  const keys = withAllowances(await keyViews(app), live.pool ?? []);
+  const unfinished = await fx.store.unfinished();
+  const waiting = unfinished.flatMap((batch) =>
     batch.waiting === undefined
       ? []
       : [
@@ -66,35 +70,24 @@ export async function status(app: App, live: LiveStatus): Promise<StatusReport> 
           },
         ],
   );
-  const archive = await archiveStatus(app);
-  const disks = await diskStatus(app);
+  const report = { keys, waiting, archive: await archiveStatus(app), tsas: await tsaStatus(app), roots: live.roots };
   return {
     version: app.version,
     config: config.path,
     evaluation: config.evaluation !== undefined,
     ...(live.daemon === undefined ? {} : { daemon: { pid: live.daemon.pid, since: isoTime(live.daemon.since) } }),
-    roots: live.roots,
-    waiting,
-    keys,
-    tsas: await tsaStatus(app),
-    archive,
-    disks,
-    attention: [
-      ...keys.filter((key) => key.state !== 'ready' && key.state !== 'closed').map((key) => `key ${key.name}: ${key.reason ?? key.state}`),
-      ...keys
-        .filter((key) => key.certificate !== undefined && key.certificate.daysLeft < 30)
-        .map((key) => `key ${key.name}: its certificate ends in ${String(key.certificate?.daysLeft)} days`),
-      ...waiting.map(({ batch, reason }) => `batch ${batch} waits: ${reason}`),
-      ...archive.sealed
-        .filter(({ since }) => fx.clock.now() - Date.parse(since) > lateAfter)
-        .map(({ id }) => `tree ${id} has no timestamp yet`),
-      ...live.roots.flatMap((root) => [
-        ...(root.paused === undefined ? [] : [`root ${root.name} is paused: ${root.paused}`]),
-        ...root.nearMisses,
-        ...root.warnings,
-      ]),
-    ],
+    ...report,
+    disks: await diskStatus(app),
+    attention: attention(report, unfinished, fx.clock.now()),
   };
+}
+
+/** What an activation still allows is counted by the pool. */
+function withAllowances(keys: readonly KeyView[], pool: readonly PoolView[]): KeyView[] {
+  return keys.map((key) => {
+    const left = pool.find((view) => view.key === key.name)?.signaturesLeft;
+    return left === undefined ? key : { ...key, signaturesLeft: left };
+  });
 }
 
 async function archiveStatus({ fx, config }: App): Promise<StatusReport['archive']> {

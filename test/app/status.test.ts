@@ -1,0 +1,149 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { suite, test } from 'node:test';
+import { attention } from '../../src/app/attention.ts';
+import { forecast, sampleDisks } from '../../src/app/disks.ts';
+import type { KeyView } from '../../src/app/keys.ts';
+import { openService } from '../../src/app/service.ts';
+import { status, type StatusReport } from '../../src/app/status.ts';
+import { httpServer } from '../../src/effects/http-server.ts';
+import type { Batch } from '../../src/model/batch.ts';
+import { ServiceHouse } from '../support/service.ts';
+
+const day = 86_400_000;
+
+suite('status', () => {
+  test('without a daemon: near misses, what is approved, keys that nobody has opened; nothing is touched', async (t) => {
+    const house = await ServiceHouse.open(t);
+    house.place('day/ok', { x: 'x' });
+    mkdirSync(join(house.root.incoming, 'day/nearly'));
+    writeFileSync(join(house.root.incoming, 'day/nearly/Approved.txt'), '');
+    const before = house.files(house.directory);
+    const app = { fx: { ...house.fx, keys: [] }, config: house.config, readSecret: () => Buffer.alloc(0), version: '1.2.3' };
+    const service = await openService(app, 'read', { httpServer: httpServer() });
+    try {
+      const report = await status(app, await service.live());
+      assert.equal(report.daemon, undefined);
+      assert.deepEqual(report.roots[0]?.settling, ['day/ok: approved; it is claimed when the daemon runs']);
+      assert.ok(
+        report.attention.some((line) => /day\/nearly.*Approved\.txt.*APPROVED/.test(line)),
+        report.attention.join('\n'),
+      );
+      assert.deepEqual(
+        report.keys.map(({ name, state }) => [name, state]),
+        [['key', 'closed']],
+      );
+    } finally {
+      await service.close();
+    }
+    assert.deepEqual(house.files(house.directory), before);
+  });
+
+  test('says what a batch waits for, since when, and what to do', async (t) => {
+    const house = await ServiceHouse.open(t);
+    const service = await house.service();
+    house.key.pull();
+    house.place('a', { x: 'x' });
+    const { id } = await house.take(service, 'a');
+    await house.waits(id, 'SEAL-KEY-ABSENT');
+    const report = await status(service.app, await service.live());
+    const [waiting] = report.waiting;
+    assert.deepEqual([waiting?.batch, waiting?.root, waiting?.since], [id, 'letters', '2026-11-22T06:21:29Z']);
+    assert.match(waiting?.reason ?? '', /key: absent.*\(.+\)$/);
+    assert.ok(report.attention.some((line) => line.startsWith(`batch ${id} waits: `)));
+    assert.ok(report.attention.some((line) => line === 'key key: absent'));
+  });
+
+  test('the tree of today, what is sealed and late, the last one that was anchored', async (t) => {
+    const house = await ServiceHouse.open(t);
+    const service = await house.service();
+    const deliver = async (path: string): Promise<void> => {
+      house.place(path, { x: path });
+      await house.reaches((await house.take(service, path)).id, 'delivered');
+    };
+    await deliver('a');
+    await service.closing.close('karl');
+    await deliver('b');
+    house.tsa.down = true;
+    await service.closing.close('karl');
+    await deliver('c');
+    const now = await status(service.app, await service.live());
+    assert.deepEqual(
+      [now.archive.lastAnchored?.id, now.archive.sealed.map(({ id }) => id), now.archive.open?.id],
+      ['2026-11-22.1', ['2026-11-22.2'], '2026-11-22.3'],
+    );
+    assert.equal(now.archive.nextClosing, '2026-11-23T00:15:00Z');
+    assert.deepEqual(now.attention, [], 'a timestamp may take a moment');
+    house.clock.jump(120_000);
+    assert.deepEqual((await status(service.app, await service.live())).attention, ['tree 2026-11-22.2 has no timestamp yet']);
+  });
+
+  test('disks: one line a file system, full in N days at the rate of the last week', async (t) => {
+    const house = await ServiceHouse.open(t);
+    let free = 1_000_000;
+    const files = { ...house.fx.files, space: () => Promise.resolve({ freeBytes: free, totalBytes: 2_000_000, freeInodes: 1_000 }) };
+    const service = await house.service({ files });
+    const disks = async () => (await status(service.app, await service.live())).disks;
+    const place = { path: house.config.dataDir, totalBytes: 2_000_000 };
+    assert.deepEqual(await disks(), [{ ...place, freeBytes: free }]);
+    for (let days = 0; days < 20; days++) {
+      await sampleDisks(service.app);
+      await sampleDisks(service.app);
+      house.clock.jump(day);
+      free -= 10_000;
+    }
+    assert.deepEqual(await disks(), [{ ...place, freeBytes: 800_000, fullInDays: 80 }]);
+    free = 900_000;
+    assert.deepEqual(await disks(), [{ ...place, freeBytes: 900_000 }], 'somebody made room');
+  });
+});
+
+suite('full in N days', () => {
+  test('needs a day to know, looks back a week, and never at the future', () => {
+    const now = 100 * day;
+    assert.equal(forecast([], { at: now, free: 1 }), undefined);
+    assert.equal(forecast([{ at: now - 3_600_000, free: 2 }], { at: now, free: 1 }), undefined);
+    assert.equal(forecast([{ at: now + day, free: 2 }], { at: now, free: 1 }), undefined);
+    assert.equal(forecast([{ at: now - 50 * day, free: 1_000 }], { at: now, free: 1 }), undefined);
+    assert.equal(forecast([{ at: now - 2 * day, free: 300 }], { at: now, free: 100 }), 1);
+    assert.equal(forecast([{ at: now - 2 * day, free: 300 }], { at: now, free: 0 }), 0);
+  });
+});
+
+suite('what a person should do', () => {
+  const key = (name: string, changes: Partial<KeyView> = {}): KeyView => ({
+    ...{ name, source: 'pkcs11', state: 'ready', signaturesToday: 0, signatures: 0, inDoubt: 0 },
+    ...changes,
+  });
+  const batch = (keys: readonly string[], documents: number, state: Batch['state'] = 'admitted') =>
+    ({ keys, documents, failed: 0, state }) as unknown as Batch;
+  const nothing: Parameters<typeof attention>[0] = {
+    ...{ keys: [], waiting: [], tsas: [], roots: [] },
+    archive: { sealed: [], nextClosing: '' },
+  };
+  const said = (parts: Partial<StatusReport>, unfinished: readonly Batch[] = []): string[] =>
+    attention({ ...nothing, ...parts }, unfinished, 0);
+
+  test('a queue that is longer than what the activations allow is foretold', () => {
+    const keys = [key('a', { signaturesLeft: 10 }), key('b', { signaturesLeft: 5 }), key('c')];
+    const short = ['a, b: 15 signatures left for 16 documents that wait; have the PIN at hand'];
+    assert.deepEqual(said({ keys }, [batch(['a', 'b'], 10), batch(['b', 'a'], 6, 'spooled')]), short);
+    assert.deepEqual(said({ keys }, [batch(['a', 'b'], 15), batch(['a', 'b'], 99, 'signed')]), []);
+    assert.deepEqual(said({ keys }, [batch(['a', 'c'], 99)]), [], 'one without a limit is enough');
+    assert.deepEqual(said({ keys: [key('a', { state: 'pin-needed', signaturesLeft: 0 })] }, [batch(['a'], 99)]), ['key a: pin-needed']);
+    assert.deepEqual(said({ keys }, [batch([], 99)]), []);
+  });
+
+  test('certificates that end, and quotas', () => {
+    const certificate = { subject: '', issuer: '', serialNumber: '', notAfter: '' };
+    const keys = [30, 29, -1].map((daysLeft) => key(`k${daysLeft}`, { certificate: { ...certificate, daysLeft } }));
+    assert.deepEqual(said({ keys }), ['key k29: its certificate ends in 29 days', 'key k-1: its certificate has ended']);
+    const tsas = [79, 80, 95, 100].map((used) => ({ name: `t${used}`, used, quota: 100 }));
+    assert.deepEqual(said({ tsas: [...tsas, { name: 'free', used: 5_000 }] }), [
+      'tsa t80: 80 % of its quota is used (80 of 100)',
+      'tsa t95: 90 % of its quota is used (95 of 100)',
+      'tsa t100: 100 % of its quota is used (100 of 100)',
+    ]);
+  });
+});
