@@ -11,12 +11,15 @@ export interface AuditView {
   readonly hash: string;
 }
 
-/** `audit show`: rows behind `after`, in their order. */
-export async function showAudit(
-  { store }: { readonly store: Store },
-  args: { readonly after: number; readonly limit: number },
-): Promise<AuditView[]> {
-  const rows = await store.auditRows(args.after, args.limit);
+export interface AuditShowArgs {
+  /** Rows behind this one; absent: the newest. */
+  readonly after?: number;
+  readonly limit: number;
+}
+
+/** `audit show`: rows in their order. */
+export async function showAudit({ store }: { readonly store: Store }, { after, limit }: AuditShowArgs): Promise<AuditView[]> {
+  const rows = await store.auditRows(after ?? Math.max(0, (await store.auditHead()).seq - limit), limit);
   return rows.map((row) => ({ ...row, at: isoTime(row.at), hash: row.hash.toString('hex') }));
 }
 

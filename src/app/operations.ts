@@ -1,10 +1,11 @@
 import { z } from 'zod';
+import { SealError } from '../errors.ts';
 import type { Progress } from '../ports/control.ts';
 import { checkArchive, type ArchiveCheck } from './archive-check.ts';
 import { closeArchive, type CloseResult } from './archive-close.ts';
 import { exportRecords, type ExportArgs, type ExportResult } from './archive-export.ts';
 import { findObject, type FoundObject } from './archive-objects.ts';
-import { showAudit, verifyAudit, type AuditVerification, type AuditView } from './audit.ts';
+import { showAudit, verifyAudit, type AuditShowArgs, type AuditVerification, type AuditView } from './audit.ts';
 import { approveBatch, cancelBatch, retryBatch, type BatchAnswer } from './batch-actions.ts';
 import { listBatches, showBatch, type BatchDetails, type BatchListArgs } from './batches.ts';
 import type { Call } from './context.ts';
@@ -32,7 +33,7 @@ export interface Operations {
   readonly 'key.deactivate': { readonly args: { readonly name: string }; readonly result: KeyView };
   readonly 'key.test': { readonly args: { readonly name: string }; readonly result: KeyTest };
   readonly report: { readonly args: { readonly from?: string; readonly to?: string }; readonly result: PeriodReport };
-  readonly 'audit.show': { readonly args: { readonly after: number; readonly limit: number }; readonly result: AuditView[] };
+  readonly 'audit.show': { readonly args: AuditShowArgs; readonly result: AuditView[] };
   readonly 'audit.verify': { readonly args: object; readonly result: AuditVerification };
   readonly sign: { readonly args: SignArgs; readonly result: SignResult };
 }
@@ -93,7 +94,7 @@ export const operations: { readonly [Name in OperationName]: Operation<Name> } =
   },
   'audit.show': {
     mode: 'read',
-    args: z.object({ after: z.int().min(0), limit: z.int().min(1).max(10_000) }),
+    args: exact(z.object({ after: z.int().min(0).optional(), limit: z.int().min(1).max(10_000) })),
     run: async ({ app }, args) => await showAudit(app.fx, args),
   },
   'audit.verify': {
@@ -126,8 +127,16 @@ function exact<T extends object>(schema: z.ZodType<T>): z.ZodType<{ [K in keyof 
 /** Checks the arguments and runs the operation. @throws SealError SEAL-USAGE for an unknown name or malformed arguments */
 export async function perform(service: Service, name: OperationName, args: unknown, call: Call): Promise<unknown> {
   const operation = operations[name] as Operation<OperationName>;
-  const checked = operation.args.parse(args);
-  return await operation.run(service, checked, call);
+  const checked = operation.args.safeParse(args);
+  if (!checked.success) throw malformed(name, checked.error);
+  return await operation.run(service, checked.data, call);
+}
+
+function malformed(name: string, { issues }: z.ZodError): SealError {
+  const problems = issues.map(({ path, message }) => `${path.length === 0 ? '' : `${path.join('.')}: `}${message}`);
+  return new SealError('SEAL-USAGE', `${name}: ${problems.join('; ')}`, {
+    hint: 'correct the arguments; are command and daemon of the same version?',
+  });
 }
 
 export function isOperation(name: string): name is OperationName {

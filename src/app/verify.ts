@@ -1,4 +1,4 @@
-import { SealError, type ErrorReport } from '../errors.ts';
+import { asSealError, SealError, type ErrorCode, type ErrorReport } from '../errors.ts';
 import { baseName, displayName } from '../formats/names.ts';
 import { parseOcspResponse } from '../formats/ocsp.ts';
 import { readPem } from '../formats/pem.ts';
@@ -10,12 +10,14 @@ import { jsonReport } from '../verify/reports/json.ts';
 import { textReport } from '../verify/reports/text.ts';
 import type { Outcome, Verified, VerifyJob, VerifyOptions } from '../ports/documents.ts';
 import type { Effects } from '../ports/effects.ts';
+import type { Path } from '../ports/files.ts';
 import type { RevocationData } from '../ports/revocation.ts';
 import type { Call } from './context.ts';
 import { readTrust } from './trust.ts';
+import { demandFile, documentOf, filesToVerify } from './verify-files.ts';
 
 export interface VerifyArgs {
-  /** Reports name them as they are given here. */
+  /** Files and directories; reports name them as they are given here. */
   readonly files: readonly string[];
   readonly documents: readonly string[];
   readonly evidence: readonly string[];
@@ -35,41 +37,91 @@ export interface VerifyArgs {
 export interface VerifyResult {
   readonly reports: readonly FileReport[];
   readonly rendered: string;
+  /** Why files could not be read at all; their reports are INDETERMINATE. */
+  readonly unreadable: readonly SealError[];
 }
+
+/** One report to come: a job, or why there is none. */
+interface Item {
+  readonly name: string;
+  readonly job: VerifyJob | SealError;
+}
+
+interface Result {
+  readonly report: FileReport;
+  /** The file could not be read at all. */
+  readonly error?: SealError;
+}
+
+const cannotBeRead: ReadonlySet<ErrorCode> = new Set(['SEAL-INPUT-MISSING', 'SEAL-DISK-IO', 'SEAL-DOC-TYPE', 'SEAL-NOT-PERMITTED']);
 
 type VerifyEffects = Pick<Effects, 'clock' | 'documents' | 'files' | 'revocation'>;
 
 const maxMaterial = 64 * 2 ** 20;
 const chunk = 64;
-const suffixes = ['.p7s', '.p7m', '.sig'];
 
 /**
  * `verify`: files of any origin, with what belongs to them. Without anchors everything is INDETERMINATE, unless only the structure is asked.
- * A damaged file is a verdict; only what cannot be read at all is an error.
+ * A damaged file is a verdict, and of several files one that cannot be read keeps no other from its report.
+ * @throws SealError SEAL-INPUT-MISSING, SEAL-DOC-TYPE when none of the files can be read, or anything else that was named; SEAL-USAGE
  */
 export async function verifyFiles(
   fx: VerifyEffects,
-  config: Pick<Config, 'trust'> | undefined,
+  config: (Pick<Config, 'trust'> & Partial<Pick<Config, 'roots'>>) | undefined,
   args: VerifyArgs,
   call: Pick<Call, 'progress' | 'signal'>,
 ): Promise<VerifyResult> {
+  for (const path of [...args.documents, ...args.evidence]) await demandFile(fx, path);
   const options = await optionsOf(fx, config, args);
-  const jobs = args.files.length === 0 ? [digestJob(args)] : await Promise.all(args.files.map(async (file) => await jobOf(fx, file, args)));
-  const named = args.files.length === 0 ? args.evidence : args.files;
-  const reports: FileReport[] = [];
-  for (let at = 0; at < jobs.length; at += chunk) {
+  const items = await itemsOf(fx, args, Object.values(config?.roots ?? {}));
+  const progress = (done: number): void => {
+    call.progress({ what: 'verifying', done, total: items.length });
+  };
+  if (items.length > 1) progress(0);
+  const results: Result[] = [];
+  for (let at = 0; at < items.length; at += chunk) {
     call.signal.throwIfAborted();
-    const part = jobs.slice(at, at + chunk);
-    const outcomes = await verifyTwice(fx, part, options, config, call.signal);
-    outcomes.forEach((outcome, index) => {
-      const file = displayName(named[at + index] ?? '');
-      reports.push(outcome.ok ? { ...outcome.value.report, file } : unreadable(file, outcome.error, options.at));
-    });
-    call.progress({ what: 'verifying', done: reports.length, total: jobs.length });
+    results.push(...(await verifyChunk(fx, items.slice(at, at + chunk), options, config, call.signal)));
+    progress(results.length);
   }
+  const unreadable = results.flatMap(({ error }) => error ?? []);
+  if (unreadable.length === results.length && unreadable[0] !== undefined) throw unreadable[0];
+  const reports = results.map(({ report }) => report);
   const rendered = { text: textReport, html: htmlReport, json: jsonReport }[args.report](reports);
   if (args.out !== undefined) await fx.files.writeDurable(args.out, Buffer.from(rendered), 0o644);
-  return { reports, rendered };
+  return { reports, rendered, unreadable };
+}
+
+async function itemsOf(fx: VerifyEffects, args: VerifyArgs, roots: readonly { readonly ready: string }[]): Promise<Item[]> {
+  if (args.files.length === 0) return [digestItem(args)];
+  const paths = await filesToVerify(fx, args.files, ['READY', ...roots.map(({ ready }) => ready)]);
+  if (paths.length === 0)
+    throw new SealError('SEAL-INPUT-MISSING', `there is no file in ${args.files.map(displayName).join(', ')}`, {
+      hint: 'name a file, or a directory with signed files',
+    });
+  const items: Item[] = [];
+  for (const path of paths)
+    items.push({ name: displayName(path), job: await jobOf(fx, path, args).catch((thrown: unknown) => asSealError(thrown)) });
+  return items;
+}
+
+async function verifyChunk(
+  fx: VerifyEffects,
+  items: readonly Item[],
+  options: VerifyOptions,
+  config: Pick<Config, 'trust'> | undefined,
+  signal: AbortSignal,
+): Promise<Result[]> {
+  const jobs = items.flatMap(({ job }) => (job instanceof SealError ? [] : [job]));
+  const outcomes = (await verifyTwice(fx, jobs, options, config, signal)).values();
+  return items.map(({ name, job }) => {
+    if (job instanceof SealError) return { report: noReport(name, job, options.at), error: job };
+    const outcome = outcomes.next().value;
+    if (outcome === undefined) throw new SealError('SEAL-INTERNAL', 'a file was not verified', { where: name });
+    if (outcome.ok) return { report: { ...outcome.value.report, file: name } };
+    const report = noReport(name, outcome.error, options.at);
+    return cannotBeRead.has(outcome.error.code) ? { report, error: SealError.from(outcome.error) } : { report };
+  });
 }
 
 async function optionsOf(fx: VerifyEffects, config: Pick<Config, 'trust'> | undefined, args: VerifyArgs): Promise<VerifyOptions> {
@@ -90,10 +142,10 @@ async function optionsOf(fx: VerifyEffects, config: Pick<Config, 'trust'> | unde
 
 /** CRLs and OCSP responses that were given as files. Hostile input: judged like any other. */
 async function revocationFiles(fx: VerifyEffects, args: VerifyArgs): Promise<RevocationData> {
-  const crls = await Promise.all(args.crls.map(async (path) => readPem(await fx.files.read(path, maxMaterial), 'X509 CRL')));
+  const crls = await Promise.all(args.crls.map(async (path) => parsed(path, await fx.files.read(path, maxMaterial), readCrls)));
   const ocsps = await Promise.all(
     args.ocsps.map(async (path) => {
-      const { basic, status } = parseOcspResponse(await fx.files.read(path, maxMaterial));
+      const { basic, status } = parsed(path, await fx.files.read(path, maxMaterial), parseOcspResponse);
       if (basic === undefined)
         throw new SealError('SEAL-INPUT-INVALID', `the OCSP response says ${status}`, {
           where: path,
@@ -105,17 +157,26 @@ async function revocationFiles(fx: VerifyEffects, args: VerifyArgs): Promise<Rev
   return { crls: crls.flat(), ocsps, failures: [] };
 }
 
-async function jobOf(fx: VerifyEffects, file: string, args: VerifyArgs): Promise<VerifyJob> {
-  const info = await fx.files.stat(file);
-  if (info?.kind === 'directory')
-    throw new SealError('SEAL-USAGE', `${displayName(file)} is a directory`, { hint: 'name the files in it' });
-  if (info === undefined)
-    throw new SealError('SEAL-INPUT-MISSING', `${displayName(file)} does not exist`, { where: displayName(file), hint: 'check the name' });
-  const detached = args.documents.length > 0 ? args.documents : await beside(fx, file);
+function readCrls(bytes: Buffer): Buffer[] {
+  return readPem(bytes, 'X509 CRL');
+}
+
+/** Says in which file it was. */
+function parsed<T>(path: string, bytes: Buffer, parse: (bytes: Buffer) => T): T {
+  try {
+    return parse(bytes);
+  } catch (thrown) {
+    const { code, message, hint } = asSealError(thrown);
+    throw new SealError(code, message, { where: displayName(path), cause: thrown, ...(hint === undefined ? {} : { hint }) });
+  }
+}
+
+async function jobOf(fx: VerifyEffects, file: Path, args: VerifyArgs): Promise<VerifyJob> {
+  await demandFile(fx, file);
   return {
     name: displayName(baseName(Buffer.from(file))),
     file,
-    detached,
+    detached: args.documents.length > 0 ? args.documents : await beside(fx, file),
     digests: args.digests,
     evidence: args.evidence,
     fileDigests: ['sha256'],
@@ -123,19 +184,17 @@ async function jobOf(fx: VerifyEffects, file: string, args: VerifyArgs): Promise
 }
 
 /** The document of a detached signature lies beside it: the same name without the suffix. */
-async function beside(fx: VerifyEffects, file: string): Promise<string[]> {
-  const suffix = suffixes.find((one) => file.toLowerCase().endsWith(one));
-  if (suffix === undefined) return [];
-  const document = file.slice(0, -suffix.length);
-  return (await fx.files.stat(document))?.kind === 'file' ? [document] : [];
+async function beside(fx: VerifyEffects, file: Path): Promise<Path[]> {
+  const document = documentOf(Buffer.from(file));
+  return document !== undefined && (await fx.files.stat(document))?.kind === 'file' ? [document] : [];
 }
 
 /** No file at all: an evidence record over digests. */
-function digestJob(args: VerifyArgs): VerifyJob {
+function digestItem(args: VerifyArgs): Item {
   const [record] = args.evidence;
   if (record === undefined)
     throw new SealError('SEAL-USAGE', 'a digest alone proves nothing', { hint: 'name the evidence record with --evidence' });
-  return {
+  const job = {
     name: displayName(baseName(Buffer.from(record))),
     file: record,
     detached: args.documents,
@@ -143,6 +202,7 @@ function digestJob(args: VerifyArgs): VerifyJob {
     evidence: args.evidence.slice(1),
     fileDigests: [],
   };
+  return { name: displayName(record), job };
 }
 
 /** Once with what is at hand; once more when revocation data was missing and could be had. */
@@ -170,7 +230,7 @@ async function verifyTwice(
   return await fx.documents.verify(jobs, { ...options, revocation });
 }
 
-function unreadable(file: string, error: ErrorReport, at: number): FileReport {
+function noReport(file: string, error: Pick<ErrorReport, 'code' | 'message'>, at: number): FileReport {
   return {
     file,
     indication: 'INDETERMINATE',

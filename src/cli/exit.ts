@@ -15,9 +15,11 @@ const ofIndication: { readonly [indication in Indication]: number } = {
 };
 const severity: readonly number[] = [Exit.done, Exit.indeterminate, Exit.invalid];
 
-/** Several files: the worst of their verdicts. */
-export function exitOfVerdicts(indications: readonly Indication[]): number {
-  return indications
+/** Several files: the worst of their verdicts; what is proven to be invalid is worse than what could not be read, and that worse than doubt. */
+export function exitOfVerdicts(indications: readonly Indication[], unreadable: readonly SealError[] = []): number {
+  const worst = indications
     .map((indication) => ofIndication[indication])
-    .reduce((worst, one) => (severity.indexOf(one) > severity.indexOf(worst) ? one : worst), Exit.done);
+    .reduce((before, one) => (severity.indexOf(one) > severity.indexOf(before) ? one : before), Exit.done);
+  const [first] = unreadable;
+  return first === undefined || worst === Exit.invalid ? worst : exitOf(first);
 }

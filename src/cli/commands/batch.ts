@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { BatchView, DocumentView } from '../../app/views.ts';
-import { action, type GlobalOptions, type SetExit } from '../command.ts';
+import { action, wholeNumber, type GlobalOptions, type SetExit } from '../command.ts';
 import { Exit } from '../exit.ts';
 import type { Session } from '../session.ts';
 import type { Terminal } from '../terminal.ts';
@@ -8,7 +8,7 @@ import type { Terminal } from '../terminal.ts';
 interface ListOptions extends GlobalOptions {
   readonly root?: string;
   readonly state?: string;
-  readonly limit: string;
+  readonly limit: number;
 }
 
 /** `batch list|show|retry|cancel|approve` */
@@ -20,12 +20,12 @@ export function batchCommands(program: Command, setExit: SetExit): void {
       .description('newest first')
       .option('--root <name>', 'only batches of this root')
       .option('--state <state>', 'a state, or active, waiting, ended')
-      .option('--limit <n>', 'at most', '50'),
+      .option('--limit <n>', 'at most', wholeNumber(1, 100_000), 50),
     setExit,
     async (session, _, options) => {
       const { root, state } = options;
       const batches = await session.call('batch.list', {
-        limit: Number(options.limit),
+        limit: options.limit,
         ...(root === undefined ? {} : { root }),
         ...(state === undefined ? {} : { state }),
       });

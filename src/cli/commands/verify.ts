@@ -1,11 +1,13 @@
 import { resolve } from 'node:path';
-import { InvalidArgumentError, type Command } from 'commander';
+import { InvalidArgumentError, Option, type Command } from 'commander';
 import { verifyLocally } from '../../compose.ts';
 import { SealError } from '../../errors.ts';
 import type { DigestAlgorithm } from '../../model/algorithms.ts';
+import type { FileReport, Indication } from '../../model/verification.ts';
 import { action, type GlobalOptions, type SetExit } from '../command.ts';
 import { exitOfVerdicts } from '../exit.ts';
 import { progressBar } from '../progress.ts';
+import type { Style, Terminal } from '../terminal.ts';
 
 interface Digest {
   readonly algorithm: DigestAlgorithm;
@@ -50,7 +52,7 @@ function collect(text: string, before: readonly string[] = []): string[] {
 export function verifyCommand(program: Command, setExit: SetExit): void {
   const command = program
     .command('verify [files...]')
-    .description('signatures, certificates, timestamps, evidence records')
+    .description('signatures, certificates, timestamps, evidence records; of a directory all files in it')
     .option('--document <file>', 'the document of a detached signature (default: the name without .p7s)', collect)
     .option('--evidence <file>', 'evidence record about the file; repeatable', collect)
     .option('--digest <alg:hex>', 'instead of a file: a hash that the evidence record covers; repeatable', parseDigest)
@@ -59,7 +61,7 @@ export function verifyCommand(program: Command, setExit: SetExit): void {
     .option('--ocsp <file>', 'OCSP response; repeatable', collect)
     .option('--at <time>', 'validation time (default: now)', parseTime)
     .option('--structure', 'hashes, order and signature values only; says nothing about who made it')
-    .option('--report <form>', 'html, text or json instead of the summary')
+    .addOption(new Option('--report <form>', 'instead of the summary').choices(['html', 'text', 'json']))
     .option('--out <file>', 'where the report goes (default: stdout)');
   action<VerifyCommandOptions>(command, setExit, async (session, files, options) => {
     const { document = [], evidence = [], digest = [], trust = [], crl = [], ocsp = [] } = options;
@@ -68,7 +70,7 @@ export function verifyCommand(program: Command, setExit: SetExit): void {
     const { terminal } = session;
     const bar = progressBar(terminal);
     const { at, structure, report, out } = options;
-    const { reports, rendered } = await verifyLocally(
+    const { reports, rendered, unreadable } = await verifyLocally(
       trust.length > 0 ? undefined : session.configIfAny(),
       {
         files,
@@ -88,13 +90,43 @@ export function verifyCommand(program: Command, setExit: SetExit): void {
       bar.end();
     });
     terminal.result(reports);
-    if (out !== undefined) terminal.note(`report: ${resolve(out)}`);
-    if (out === undefined || report !== undefined) terminal.print(out === undefined ? rendered : '');
-    if (out !== undefined)
-      for (const one of reports)
-        terminal.print(
-          `${one.indication === 'TOTAL-PASSED' ? terminal.style('green', '✓') : terminal.style('red', '✗')} ${one.file}  ${one.indication}${one.subIndication === undefined ? '' : ` ${one.subIndication}`}`,
-        );
-    return exitOfVerdicts(reports.map((one) => one.indication));
+    if (out === undefined) printRendered(terminal, rendered, report);
+    else {
+      terminal.note(`report: ${resolve(out)}`);
+      for (const one of reports) printVerdict(terminal, one);
+    }
+    if (reports.length > 1 && (report === undefined || out !== undefined)) terminal.print(summary(reports));
+    return exitOfVerdicts(
+      reports.map((one) => one.indication),
+      unreadable,
+    );
   });
+}
+
+const marks: Readonly<Record<Indication, readonly [Style, string]>> = {
+  'TOTAL-PASSED': ['green', '✓'],
+  'TOTAL-FAILED': ['red', '✗'],
+  INDETERMINATE: ['yellow', '?'],
+};
+const indications: readonly Indication[] = ['TOTAL-PASSED', 'TOTAL-FAILED', 'INDETERMINATE'];
+
+function printVerdict(terminal: Terminal, { file, indication, subIndication }: FileReport): void {
+  const [color, mark] = marks[indication];
+  terminal.print(`${terminal.style(color, mark)} ${file}  ${indication}${subIndication === undefined ? '' : ` ${subIndication}`}`);
+}
+
+/** The text as it is; for people its headings stand out. */
+function printRendered(terminal: Terminal, rendered: string, report: string | undefined): void {
+  for (const line of rendered.replace(/\n$/, '').split('\n')) {
+    const found = report === undefined && !line.startsWith(' ') ? indications.find((one) => line.includes(`: ${one}`)) : undefined;
+    terminal.print(found === undefined ? line : terminal.style(['bold', marks[found][0]], line));
+  }
+}
+
+function summary(reports: readonly FileReport[]): string {
+  const counts = indications.map((one) => [reports.filter(({ indication }) => indication === one).length, one] as const);
+  return `${reports.length} files: ${counts
+    .filter(([count]) => count > 0)
+    .map(([count, one]) => `${count} ${one}`)
+    .join(', ')}`;
 }
