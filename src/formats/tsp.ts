@@ -18,6 +18,7 @@ import { readTime, sequence, Tag, unsigned, type Element } from './der.ts';
 import { digestAlgorithmIdentifier, digestLengths, parseDigestAlgorithm } from './digests.ts';
 import { bufferSource } from './memory-source.ts';
 import { oids } from './oids.ts';
+import { parseExtensions } from './x509-extensions.ts';
 import type { AnyDigest, DigestAlgorithm } from '../model/algorithms.ts';
 
 /** What a TimeStampReq asks for (RFC 3161 §2.4.1). */
@@ -121,6 +122,8 @@ export interface TimestampToken {
   readonly nonce: Buffer | undefined;
   /** DER GeneralName. */
   readonly tsa: Buffer | undefined;
+  /** Dotted: critical extensions of TSTInfo. None is known, so a token with one must not be believed. */
+  readonly criticalExtensions: readonly string[];
 }
 
 /** TSTInfo is small; what is longer is none. */
@@ -153,7 +156,7 @@ function parseTstInfo(der: Buffer): Omit<TimestampToken, 'raw' | 'cms' | 'tstInf
   const ordering = fields.optional(Tag.boolean);
   const nonce = fields.optional(Tag.integer)?.content;
   const tsa = fields.optional(context(0, true))?.content;
-  fields.optional(context(1, true));
+  const extensions = fields.optional(context(1, true));
   fields.end();
   return {
     policy,
@@ -164,7 +167,13 @@ function parseTstInfo(der: Buffer): Omit<TimestampToken, 'raw' | 'cms' | 'tstInf
     ordering: ordering ? readBoolean(ordering) : false,
     nonce,
     tsa,
+    criticalExtensions: extensions ? criticalOf(extensions) : [],
   };
+}
+
+/** @param extensions [1] IMPLICIT Extensions */
+function criticalOf(extensions: Element): string[] {
+  return [...parseExtensions({ ...extensions, tag: Tag.sequence })].flatMap(([type, { critical }]) => (critical ? [type] : []));
 }
 
 function parseMessageImprint(element: Element): TimestampToken['messageImprint'] {

@@ -95,7 +95,8 @@ function responderOf(context: RevocationContext, { issuer, issuerKey }: StatusSu
       problem = broken;
       continue;
     }
-    if (context.trust.anchors.has(candidate)) return own;
+    // A CA that is trusted speaks for its own certificates; for those of others only a responder that the operator has made an anchor.
+    if (context.trust.anchors.has(candidate) && candidate.extendedKeyUsage?.includes(oids.OCSPSigning) === true) return own;
     const verdict = judgeDelegate(context, candidate, { issuer, issuerKey }, basic);
     if (verdict.problem === undefined) return verdict;
     problem = `its signer ${nameOf(candidate)}: ${verdict.problem}`;

@@ -42,8 +42,9 @@ const validityAssuredShortTerm = '0.4.0.194121.2.1';
 /** RFC 9608 §2. */
 const noRevocationAvailable = '2.5.29.56';
 
-/** Whether the issuer says that there is no revocation for this certificate and none is needed. */
+/** Whether the issuer says that there is no revocation for this certificate and none is needed; of a CA it must not (RFC 9608 §2). */
 export function needsNoRevocation(certificate: Certificate): boolean {
-  const { extensions } = certificate;
+  const { basicConstraints, extensions } = certificate;
+  if (basicConstraints?.ca === true) return false;
   return extensions.has(validityAssuredShortTerm) || extensions.has(noRevocationAvailable);
 }

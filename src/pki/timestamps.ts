@@ -4,7 +4,7 @@ import { checkSigner } from '../formats/cms-verify.ts';
 import { parse } from '../formats/der.ts';
 import { parseGeneralName } from '../formats/general-names.ts';
 import { sameName } from '../formats/names-dn.ts';
-import { oids } from '../formats/oids.ts';
+import { oidName, oids } from '../formats/oids.ts';
 import { digestLife, judgeLives, schemeLives } from './algorithms.ts';
 import { defaultCatalogue } from './catalogue.ts';
 import { validateChain } from './chain.ts';
@@ -59,6 +59,8 @@ export function judgeTimestamp(token: TimestampToken, inputs: TimestampInputs): 
   const signer = checkSignature(token, inputs, findings);
   const certificate = signer?.certificate;
   const imprintFits = checkImprint(token, inputs, findings);
+  for (const type of token.criticalExtensions)
+    findings.push({ subIndication: 'SIG_CONSTRAINTS_FAILURE', message: `critical extension ${oidName(type)} of the token is not understood` });
   const chain = certificate === undefined ? undefined : checkAuthority(token, certificate, inputs, findings);
   const lives = livesOf(token, signer, inputs.trust?.catalogue ?? defaultCatalogue);
   const verdict = judgeLives(lives, inputs.at);
