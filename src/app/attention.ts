@@ -1,6 +1,6 @@
 import type { Batch } from '../model/batch.ts';
 import type { KeyView } from './keys.ts';
-import type { StatusReport } from './status.ts';
+import type { StatusReport } from './status-report.ts';
 
 type Parts = Pick<StatusReport, 'keys' | 'waiting' | 'archive' | 'tsas' | 'roots'>;
 

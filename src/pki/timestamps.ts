@@ -60,7 +60,10 @@ export function judgeTimestamp(token: TimestampToken, inputs: TimestampInputs): 
   const certificate = signer?.certificate;
   const imprintFits = checkImprint(token, inputs, findings);
   for (const type of token.criticalExtensions)
-    findings.push({ subIndication: 'SIG_CONSTRAINTS_FAILURE', message: `critical extension ${oidName(type)} of the token is not understood` });
+    findings.push({
+      subIndication: 'SIG_CONSTRAINTS_FAILURE',
+      message: `critical extension ${oidName(type)} of the token is not understood`,
+    });
   const chain = certificate === undefined ? undefined : checkAuthority(token, certificate, inputs, findings);
   const lives = livesOf(token, signer, inputs.trust?.catalogue ?? defaultCatalogue);
   const verdict = judgeLives(lives, inputs.at);

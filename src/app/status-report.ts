@@ -1,0 +1,47 @@
+import type { PoolView } from '../signer/sign.ts';
+import type { DiskStatus } from './disks.ts';
+import type { KeyView } from './keys.ts';
+
+export interface RootStatus {
+  readonly name: string;
+  readonly path: string;
+  readonly running: number;
+  readonly waiting: number;
+  /** Why no batch is claimed now. */
+  readonly paused?: string;
+  /** UTC, ISO 8601: since when the oldest of those has been approved. */
+  readonly oldestApproved?: string;
+  /** Approved batches that are not claimed yet: settling, waiting for files, or behind others. */
+  readonly settling: readonly string[];
+  /** Names that look as if they were meant as a semaphore. */
+  readonly nearMisses: readonly string[];
+  /** Files that came after their batch was claimed, directories that cannot be read … */
+  readonly warnings: readonly string[];
+}
+
+export interface StatusReport {
+  readonly version: string;
+  readonly config: string;
+  readonly evaluation: boolean;
+  readonly daemon?: { readonly pid: number; readonly since: string };
+  readonly roots: readonly RootStatus[];
+  readonly waiting: readonly { readonly batch: string; readonly root: string; readonly reason: string; readonly since: string }[];
+  readonly keys: readonly KeyView[];
+  readonly tsas: readonly { readonly name: string; readonly used: number; readonly quota?: number }[];
+  readonly archive: {
+    readonly open?: { readonly id: string; readonly leaves: number };
+    readonly sealed: readonly { readonly id: string; readonly since: string }[];
+    readonly lastAnchored?: { readonly id: string; readonly at: string };
+    readonly nextClosing: string;
+  };
+  readonly disks: readonly DiskStatus[];
+  /** What a person should do now, one sentence each. */
+  readonly attention: readonly string[];
+}
+
+/** What only the daemon knows. */
+export interface LiveStatus {
+  readonly pool?: readonly PoolView[];
+  readonly daemon?: { readonly pid: number; readonly since: number };
+  readonly roots: readonly RootStatus[];
+}
