@@ -297,3 +297,5 @@ export async function verifyLocally(
 }
 
 export { readPin } from './effects/pin.ts';
+
+export { keepAlive } from './effects/alive.ts';

@@ -1,3 +1,4 @@
+import { keepAlive } from '../compose.ts';
 import { runCommandLine } from './program.ts';
 
 // Whoever reads our output may stop before its end (`sealtree batch list | head`): that is no failure, and the exit status stays.
@@ -5,4 +6,5 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error;
 });
 
-process.exitCode = await runCommandLine(process.argv.slice(2));
+const release = keepAlive();
+process.exitCode = await runCommandLine(process.argv.slice(2)).finally(release);
