@@ -70,7 +70,6 @@ export class PoolLane implements Lane {
   readonly #events: LaneEvents;
   /** That of the activation it was given in: what is not spent goes back there, not to the next one. */
   readonly #allowance: Allowance | undefined;
-  /** Documents of it that are not signed. */
   #open: number;
   #phase: Phase = 'given';
   /** A place for a signature is held for the first of them. */
@@ -92,6 +91,11 @@ export class PoolLane implements Lane {
 
   get waiting(): boolean {
     return this.#phase === 'waiting';
+  }
+
+  /** Documents of it that are not signed. */
+  get open(): number {
+    return this.#open;
   }
 
   get ended(): boolean {

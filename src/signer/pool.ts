@@ -238,9 +238,9 @@ export class SigningPool {
       if (key !== undefined && this.#limits.known(poolKey)) keys.set(poolKey.name, poolKey.load(key));
     }
     const idle = [...keys.values()].filter((load) => load.busy === 0 && !this.#promised.has(load.name));
-    const chunks = waiting.map(({ poolKey, origin }) => {
+    const chunks = waiting.map(({ poolKey, origin, open }) => {
       const usable = this.#usable(origin.allowed, origin.algorithm).map(({ load }) => load.name);
-      return { key: poolKey.name, claim: { keys: usable, avoid: origin.avoid } };
+      return { key: poolKey.name, count: open, claim: { keys: usable, avoid: origin.avoid } };
     });
     const stolen = steal(idle, chunks, keys);
     if (stolen === undefined) return;

@@ -82,10 +82,13 @@ export function finish(key: Pick<KeyLoad, 'busy' | 'concurrency' | 'pace'>, coun
 export interface Waiting {
   readonly claim: Pick<Claim, 'keys' | 'avoid'>;
   readonly key: string;
+  /** Its documents; they are part of what its key has busy. */
+  readonly count: number;
 }
 
 /**
- * Work-stealing: a waiting chunk that an idle key would have done sooner than its own key gets to it.
+ * Work-stealing: a waiting chunk that an idle key would have done sooner than its own key gets to it. Judged as `schedule` will judge when it deals the
+ * chunk anew, its own key without it: otherwise it would come back to the same key, and go round for ever.
  * @param idle keys with nothing to do
  * @param waiting in the order in which they wait; the last has the longest way
  * @returns index into `waiting` and the name of the idle key, or undefined when everything is best where it is
@@ -99,7 +102,9 @@ export function steal(
     const chunk = waiting[index];
     const own = keys.get(chunk?.key ?? '');
     if (chunk === undefined || own === undefined) continue;
-    const better = idle.find((key) => key.room > 0 && mayGo(chunk, key.name) && finish(key, 1) < finish(own, 0));
+    const better = idle.find(
+      (key) => key.room > 0 && mayGo(chunk, key.name) && finish(key, 1) < finish({ ...own, busy: own.busy - chunk.count }, 1),
+    );
     if (better !== undefined) return { index, to: better.name };
   }
   return undefined;

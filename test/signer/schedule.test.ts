@@ -94,7 +94,7 @@ describe('schedule', () => {
 
 describe('work-stealing', () => {
   const loads = (...keys: KeyLoad[]) => new Map(keys.map((load) => [load.name, load]));
-  const waiting = [{ key: 'a', claim: claim(1) }];
+  const waiting = [{ key: 'a', count: 1, claim: claim(1) }];
 
   test('an idle key takes over what waits behind a busy one, if it is done sooner', () => {
     const fast = key('b', { pace: 300 });
@@ -107,7 +107,23 @@ describe('work-stealing', () => {
   test('never without the right, never to a key that has just failed', () => {
     const idle = key('b', { pace: 1 });
     const own = key('a', { busy: 2 });
-    assert.equal(steal([idle], [{ key: 'a', claim: claim(1, { keys: ['a'] }) }], loads(idle, own)), undefined);
-    assert.equal(steal([idle], [{ key: 'a', claim: claim(1, { avoid: ['b'] }) }], loads(idle, own)), undefined);
+    assert.equal(steal([idle], [{ key: 'a', count: 1, claim: claim(1, { keys: ['a'] }) }], loads(idle, own)), undefined);
+    assert.equal(steal([idle], [{ key: 'a', count: 1, claim: claim(1, { avoid: ['b'] }) }], loads(idle, own)), undefined);
+  });
+
+  test('what is taken back is not dealt to the same key again: otherwise it would go round for ever', () => {
+    const load = (name: string): fc.Arbitrary<KeyLoad> =>
+      fc.record({ name: fc.constant(name), room: fc.constant(20), busy: fc.nat(12), chunk: fc.constantFrom(1, 4), concurrency: fc.integer({ min: 1, max: 3 }), pace: fc.constantFrom(0, 20, 70, 300) }); // prettier-ignore
+    fc.assert(
+      fc.property(load('a'), load('b'), load('c'), fc.integer({ min: 1, max: 4 }), fc.subarray(['b']), (a, b, c, most, avoid) => {
+        const count = Math.min(most, a.chunk);
+        const own = { ...a, busy: a.busy + count };
+        const idle = { ...b, busy: 0 };
+        const wish = claim(1, { keys: ['a', 'b', 'c'], avoid, wanted: count });
+        const stolen = steal([idle], [{ key: 'a', count, claim: wish }], loads(own, idle, c));
+        if (stolen !== undefined) assert.notEqual(schedule([a, idle, c], [wish], nobody)[0]?.key, 'a');
+      }),
+      { numRuns: 2_000 },
+    );
   });
 });
