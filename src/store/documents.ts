@@ -1,53 +1,13 @@
 import { SealError, type ErrorReport } from '../errors.ts';
-import { decodeParts, shapeOfParts } from './parts.ts';
+import { rowColumns, type DocumentPage } from './document-pages.ts';
 import { toJson } from './rows.ts';
-import { reportColumn, reportJoin, signatureColumns, signatureJoins, toSignature } from './signatures.ts';
 import type { ReportRows } from './reports.ts';
-import type { SignatureColumns, SignatureDecoders } from './signatures.ts';
 import type { BatchRows } from './batches.ts';
 import type { Connection } from './database.ts';
 import type { ReferencesOf } from './leaf-references.ts';
 import type { Methods } from './methods.ts';
-import type { DigestAlgorithm } from '../model/algorithms.ts';
-import type { BatchDocument, DocumentState, LeafReference } from '../model/batch.ts';
-
-interface Row extends SignatureColumns {
-  readonly id: number;
-  readonly batch: string;
-  readonly seq: number;
-  readonly rel_path: Buffer;
-  readonly size: number;
-  readonly sha256: Buffer | null;
-  readonly sha384: Buffer | null;
-  readonly sha512: Buffer | null;
-  readonly state: DocumentState;
-  readonly error: string | null;
-}
-
-const digestNames: readonly DigestAlgorithm[] = ['sha256', 'sha384', 'sha512'];
-
-function digestsOf(row: Row): [DigestAlgorithm, Buffer][] {
-  return digestNames.flatMap((name): [DigestAlgorithm, Buffer][] => {
-    const value = row[name];
-    return value === null ? [] : [[name, value]];
-  });
-}
-
-function toDocument(row: Row, leaves: readonly LeafReference[] | undefined, decode: SignatureDecoders): BatchDocument {
-  const signature = toSignature(row, decode);
-  return {
-    id: row.id,
-    batch: row.batch,
-    seq: row.seq,
-    relPath: row.rel_path,
-    size: row.size,
-    digests: digestsOf(row),
-    state: row.state,
-    ...(row.error === null ? {} : { error: JSON.parse(row.error) as ErrorReport }),
-    ...(signature === undefined ? {} : { signature }),
-    ...(leaves === undefined ? {} : { leaves }),
-  };
-}
+import type { Statement } from 'better-sqlite3';
+import type { DocumentState } from '../model/batch.ts';
 
 interface ReaderParts {
   readonly batches: BatchRows;
@@ -55,39 +15,61 @@ interface ReaderParts {
   readonly reports: ReportRows;
 }
 
+/** Columns: id, a row as JSON, the report and its pieces, the parts. */
+type Row = readonly [id: number, row: string, report: string | null, pieces: string | null, parts: Buffer | null];
+
+interface Pages {
+  readonly all: Statement<[number, number, number], Row>;
+  readonly inState: Statement<[number, number, DocumentState, number], Row>;
+}
+
 /** Reads documents with their signatures and leaves. */
-export function documentReader(
-  { db }: Connection,
-  { batches, referencesOf, reports }: ReaderParts,
-): Pick<Methods, 'documents' | 'document'> {
-  const columns = `d.id, b.id AS batch, d.seq, d.rel_path, d.size, d.sha256, d.sha384, d.sha512, d.state, d.error, ${signatureColumns}`;
-  const joins = `FROM documents AS d JOIN batches AS b ON b.n = d.batch ${signatureJoins}`;
-  const select = `SELECT ${columns}, ${reportColumn} ${joins} ${reportJoin}`;
-  const byId = db.prepare<[number], Row>(`${select} WHERE d.id = ?`);
-  const pages = (query: string) => ({
-    all: db.prepare<[number, number, number], Row>(`${query} WHERE d.batch = ? AND d.seq > ? ORDER BY d.seq LIMIT ?`),
-    inState: db.prepare<[number, number, DocumentState, number], Row>(
-      `${query} WHERE d.batch = ? AND d.seq > ? AND d.state = ? ORDER BY d.seq LIMIT ?`,
-    ),
+export function documentReader({ db }: Connection, { batches, referencesOf, reports }: ReaderParts): Pick<Methods, 'documentPage'> {
+  const select = (report: boolean, bytes: boolean): string => `
+    SELECT d.id, ${rowColumns}, ${report ? 'r.report, r.pieces' : 'NULL, NULL'}, ${bytes ? 'p.parts' : 'NULL'} FROM documents AS d
+    LEFT JOIN signatures AS s ON s.document = d.id LEFT JOIN keys AS k ON k.n = s.key
+    LEFT JOIN signature_parts AS p ON p.document = d.id ${report ? 'LEFT JOIN signature_reports AS r ON r.document = d.id' : ''}`;
+  const pages = (report: boolean, bytes: boolean): Pages => ({
+    all: db.prepare<[number, number, number], Row>(`${select(report, bytes)} WHERE d.batch = ? AND d.seq > ? ORDER BY d.seq LIMIT ?`).raw(),
+    inState: db
+      .prepare<[number, number, DocumentState, number], Row>(
+        `${select(report, bytes)} WHERE d.batch = ? AND d.seq > ? AND d.state = ? ORDER BY d.seq LIMIT ?`,
+      )
+      .raw(),
   });
-  const whole = pages(select);
-  const withoutReports = pages(`SELECT ${columns} ${joins}`);
-  const withLeaves = (rows: readonly Row[], parts: SignatureDecoders['parts']): BatchDocument[] => {
-    const ids = rows.map(({ id }) => id);
-    const references = ids.length === 0 ? undefined : referencesOf(Math.min(...ids), Math.max(...ids));
-    const decode = { parts, report: reports.reader() };
-    return rows.map((row) => toDocument(row, references?.get(row.id), decode));
-  };
+  const prepared = { whole: pages(true, true), noReport: pages(false, true), noBytes: pages(true, false), neither: pages(false, false) };
+  const byId = db.prepare<[number], Row>(`${select(true, true)} WHERE d.id = ?`).raw();
+  const batchOf = db.prepare<[number], { readonly id: string }>(
+    'SELECT id FROM batches WHERE n = (SELECT batch FROM documents WHERE id = ?)',
+  );
+
+  const pageOf = (batch: string, rows: readonly Row[], report: boolean, bytes: boolean): DocumentPage => ({
+    batch,
+    rows: `[${rows.map(([, row]) => row).join(',')}]`,
+    leaves: rows.length === 0 ? '[]' : referencesOf(rows[0]?.[0] ?? 0, rows.at(-1)?.[0] ?? 0),
+    ...(report
+      ? {
+          reports: `[${rows.map(([, , text]) => text ?? 'null').join(',')}]`,
+          pieces: reports.pieces(rows.map(([, , , pieces]) => pieces ?? '')),
+        }
+      : {}),
+    ...(bytes ? { bytes: Buffer.concat(rows.map(([, , , , parts]) => parts ?? nothing)) } : {}),
+  });
+
   return {
-    documents: (batch, { afterSeq = -1, limit = -1, state, omit = [] } = {}) => {
-      const { n } = batches.find(batch);
-      const { all, inState } = omit.includes('report') ? withoutReports : whole;
+    documentPage: (query) => {
+      if ('id' in query) return pageOf(batchOf.get(query.id)?.id ?? '', byId.all(query.id), true, true);
+      const { afterSeq = -1, limit = -1, state, omit = [] } = query.page;
+      const [report, bytes] = [!omit.includes('report'), !omit.includes('bytes')];
+      const { all, inState } = report ? (bytes ? prepared.whole : prepared.noBytes) : bytes ? prepared.noReport : prepared.neither;
+      const { n } = batches.find(query.batch);
       const rows = state === undefined ? all.all(n, afterSeq, limit) : inState.all(n, afterSeq, state, limit);
-      return withLeaves(rows, omit.includes('bytes') ? shapeOfParts : decodeParts);
+      return pageOf(query.batch, rows, report, bytes);
     },
-    document: (id) => withLeaves(byId.all(id), decodeParts).at(0),
   };
 }
+
+const nothing = Buffer.alloc(0);
 
 /** Writes what became of documents; inside the running transaction. */
 export interface DocumentRows {

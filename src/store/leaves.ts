@@ -1,5 +1,5 @@
 import { digestLengths } from '../formats/digests.ts';
-import { leafKinds, type ReferencesOf } from './leaf-references.ts';
+import { leafKinds, leavesByDocument, type ReferencesOf } from './leaf-references.ts';
 import { present } from './rows.ts';
 import type { Connection } from './database.ts';
 import type { LeafLookup } from './leaf-lookup.ts';
@@ -67,6 +67,6 @@ export function leafReader(
         })
         .filter((leaf) => leaf.hash.equals(hash) || leaf.members.some((member) => member.equals(hash)));
     },
-    documentLeaves: (document) => [...(referencesOf(document, document).get(document) ?? [])],
+    documentLeaves: (document) => [...(leavesByDocument(referencesOf(document, document)).get(document) ?? [])],
   };
 }

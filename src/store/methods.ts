@@ -1,7 +1,14 @@
+import type { DocumentPage, DocumentQuery } from './document-pages.ts';
 import type { Store } from '../ports/store.ts';
 
-/** What the worker offers: the store's methods, synchronous. Each part of the store gives a Pick of it. */
-export type Methods = { readonly [K in Exclude<keyof Store, 'close'>]: (...args: Parameters<Store[K]>) => Awaited<ReturnType<Store[K]>> };
+/** Methods of the store that are the worker's methods of the same name. */
+type Plain = Exclude<keyof Store, 'close' | 'documents' | 'document'>;
+
+/** What the worker offers, synchronous. Each part of the store gives a Pick of it. */
+export type Methods = { readonly [K in Plain]: (...args: Parameters<Store[K]>) => Awaited<ReturnType<Store[K]>> } & {
+  /** Behind `documents` and `document`. */
+  readonly documentPage: (query: DocumentQuery) => DocumentPage;
+};
 
 /** Every method, and what transaction it runs in. `alone`: in none, on a connection of its own, beside the running work. */
 export const methods: { readonly [K in keyof Methods]: 'read' | 'write' | 'alone' } = {
@@ -13,8 +20,7 @@ export const methods: { readonly [K in keyof Methods]: 'read' | 'write' | 'alone
   setWaiting: 'write',
   markCollected: 'write',
   recordSpooled: 'write',
-  documents: 'read',
-  document: 'read',
+  documentPage: 'read',
   deliveredAt: 'read',
   reusableSignatures: 'read',
   recordIntents: 'write',

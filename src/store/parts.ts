@@ -29,25 +29,18 @@ export function encodeParts(parts: readonly OutputPart[]): Buffer {
   return encoded;
 }
 
+const nothing = Buffer.alloc(0);
+
+/** Encodes the parts without their own bytes: ranges as they are, nothing in the place of each piece of new bytes. */
+export function encodeShape(parts: readonly OutputPart[]): Buffer {
+  return encodeParts(parts.map((part) => (part instanceof Uint8Array ? nothing : part)));
+}
+
 /**
  * The parts again; their bytes are views of `encoded`.
  * @throws SealError SEAL-STORE-CORRUPT
  */
 export function decodeParts(encoded: Buffer): OutputPart[] {
-  return decode(encoded, (start, end) => encoded.subarray(start, end));
-}
-
-const nothing = Buffer.alloc(0);
-
-/**
- * The parts without their own bytes: ranges as they are, an empty Buffer for each piece of new bytes.
- * @throws SealError SEAL-STORE-CORRUPT
- */
-export function shapeOfParts(encoded: Buffer): OutputPart[] {
-  return decode(encoded, () => nothing);
-}
-
-function decode(encoded: Buffer, bytes: (start: number, end: number) => Buffer): OutputPart[] {
   const parts: OutputPart[] = [];
   for (let at = 0; at < encoded.length;) {
     const isRange = encoded[at] === 1;
@@ -56,7 +49,9 @@ function decode(encoded: Buffer, bytes: (start: number, end: number) => Buffer):
       throw new SealError('SEAL-STORE-CORRUPT', 'the parts of an output cannot be read', {
         hint: 'restore the last backup of the data directory (docs/operations.md)',
       });
-    parts.push(isRange ? { offset: encoded.readUIntBE(at + 1, 6), length: encoded.readUIntBE(at + 7, 6) } : bytes(at + bytesHead, end));
+    parts.push(
+      isRange ? { offset: encoded.readUIntBE(at + 1, 6), length: encoded.readUIntBE(at + 7, 6) } : encoded.subarray(at + bytesHead, end),
+    );
     at = end;
   }
   return parts;

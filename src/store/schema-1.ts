@@ -76,8 +76,17 @@ CREATE TABLE signatures (
   output_size    INTEGER
 ) STRICT;
 -- Large and short-lived, so beside the rows that stay: encoding in parts.ts, reports as JSON.
-CREATE TABLE signature_parts (document INTEGER PRIMARY KEY REFERENCES signatures (document) ON DELETE CASCADE, parts BLOB NOT NULL) STRICT;
-CREATE TABLE signature_reports (document INTEGER PRIMARY KEY REFERENCES signatures (document) ON DELETE CASCADE, report TEXT NOT NULL) STRICT;
+-- shape: the parts without their own bytes; first, so that it is read without the pages that hold those.
+CREATE TABLE signature_parts (
+  document INTEGER PRIMARY KEY REFERENCES signatures (document) ON DELETE CASCADE,
+  shape    BLOB NOT NULL,
+  parts    BLOB NOT NULL
+) STRICT;
+CREATE TABLE signature_reports (
+  document INTEGER PRIMARY KEY REFERENCES signatures (document) ON DELETE CASCADE,
+  pieces   TEXT NOT NULL,
+  report   TEXT NOT NULL
+) STRICT;
 -- What reports of a batch have in common: reports.ts.
 CREATE TABLE report_pieces (
   n      INTEGER PRIMARY KEY,

@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import { asSealError, SealError } from '../errors.ts';
+import { readPage, type DocumentPage } from './document-pages.ts';
 import { methods, type Methods } from './methods.ts';
 import { pack, unpack, type AnswerMessage, type CallMessage, type WorkerOptions } from './messages.ts';
 import type { Effects } from '../ports/effects.ts';
@@ -90,6 +91,10 @@ class StoreWorker {
   }
 }
 
+interface PageReader {
+  readonly documentPage: (...args: Parameters<Methods['documentPage']>) => Promise<DocumentPage>;
+}
+
 async function connect(options: WorkerOptions): Promise<StoreWorker> {
   const worker = new StoreWorker(options);
   await worker.opened();
@@ -116,5 +121,11 @@ export async function openStore(fx: Pick<Effects, 'clock'>, { file, readOnly = f
     return [method, (...args: unknown[]) => (kind === 'alone' ? alone(method, args) : worker.call(method, fx.clock.now(), args))] as const;
   });
   // The list of methods is checked against the port where it is defined; arguments and results are those of the same names.
-  return { ...(Object.fromEntries(calls) as unknown as Omit<Store, 'close'>), close: () => worker.close() };
+  const { documentPage, ...plain } = Object.fromEntries(calls) as unknown as Omit<Store, 'close' | 'documents' | 'document'> & PageReader;
+  return {
+    ...plain,
+    documents: async (batch, page = {}) => readPage(await documentPage({ batch, page })),
+    document: async (id) => readPage(await documentPage({ id }))[0],
+    close: () => worker.close(),
+  };
 }

@@ -5,7 +5,19 @@ import { openStore } from '../../src/store/sqlite.ts';
 import { documentLeaf, newBatch, newDocuments, newSignature, sha256, treeOptions } from '../suites/store-samples.ts';
 
 const store = await openStore({ clock: systemClock }, { file: process.argv[2] ?? '' });
-const say = (line: string): number => writeSync(1, `${line}\n`);
+
+/** In the pipe when it returns; waits while the pipe is full. */
+function say(line: string): void {
+  for (let rest = Buffer.from(`${line}\n`); rest.length > 0;) {
+    try {
+      rest = rest.subarray(writeSync(1, rest));
+    } catch (thrown) {
+      if (!(thrown instanceof Error && 'code' in thrown && thrown.code === 'EAGAIN')) throw thrown;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
+    }
+  }
+}
+
 say('started');
 
 async function batch(id: string): Promise<void> {
