@@ -10,7 +10,7 @@ import type { Trust } from '../pki/trust.ts';
 import type { App } from './context.ts';
 import { keyViews } from './keys.ts';
 import type { Service } from './service.ts';
-import { testKey } from './sign.ts';
+import { testKey } from './key-test.ts';
 import { readTrust, trustOf } from './trust.ts';
 
 /** One line of `sealtree check`. */

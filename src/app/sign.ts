@@ -1,17 +1,14 @@
 import { appendBatch } from '../archive/append.ts';
-import { signAndVerify, type SignStepOptions, type SignStepParts } from '../batch/sign-step.ts';
 import { materialOf } from '../batch/material.ts';
 import { asSealError, SealError, type ErrorReport } from '../errors.ts';
-import { batchId } from '../formats/batch-id.ts';
-import { baseName, displayName, joinPath } from '../formats/names.ts';
+import { formats } from '../formats/index.ts';
+import { displayName, joinPath } from '../formats/names.ts';
 import { spoolDirectory, spoolFile } from '../formats/places.ts';
-import type { DigestAlgorithm } from '../model/algorithms.ts';
 import type { Batch, BatchDocument } from '../model/batch.ts';
 import type { Profile } from '../model/signature.ts';
-import type { StepResult } from '../model/step.ts';
-import type { NewDocument } from '../ports/store.ts';
+import { formatOf, outputsOf } from '../watcher/intake.ts';
+import { commandRoots, endCommandBatch, openCommandBatch, signNow } from './command-batch.ts';
 import type { Call } from './context.ts';
-import { keySource } from './keys.ts';
 import type { Service } from './service.ts';
 
 export interface SignArgs {
@@ -39,247 +36,153 @@ export interface SignResult {
   readonly files: readonly SignedFile[];
 }
 
-export interface KeyTest {
-  readonly name: string;
-  readonly algorithm: string;
-  readonly ms: number;
-}
-
-/** Batches of the command line have a root of their own, which no configuration can name. */
-const commandLine = '@sign';
-const trial = '@test';
+type SignService = Pick<Service, 'app' | 'pool' | 'release'>;
 
 /**
  * `sign`: single files through the same stages as a batch: private copy, intent, signature, verification, archive, output. Nothing is
- * overwritten. A file that cannot be signed is an answer, not an error; when no key can sign now nothing is kept.
- * @throws SealError SEAL-USAGE, SEAL-KEY-*, SEAL-TSA-*, SEAL-TRUST-REVOCATION (75: not yet)
+ * overwritten, and no signature is spent on what could not be put anywhere. A file that cannot be signed is an answer, not an error; it is an
+ * error when none could, for a reason that has nothing to do with the files.
+ * @throws SealError SEAL-USAGE, SEAL-DOC-NAME, SEAL-KEY-*, SEAL-TSA-*, SEAL-TRUST-REVOCATION (75: not yet)
  */
-export async function signFiles(service: Service, args: SignArgs, call: Call): Promise<SignResult> {
-  const { fx, config } = service.app;
-  const profile = config.profiles[args.profile];
-  if (profile === undefined)
-    throw new SealError('SEAL-USAGE', `no profile is called “${args.profile}”`, {
-      hint: `profiles are ${Object.keys(config.profiles).join(', ')}`,
-    });
-  await fx.files.makeDirectory(args.out);
-  const id = await spoolFiles(service, commandLine, profile, args.keys ?? freeKeys(service), args.files, args.out);
-  const batch = await mustHave(service, id);
+export async function signFiles(service: SignService, args: SignArgs, call: Call): Promise<SignResult> {
+  const { app } = service;
+  const profile = demandProfile(service, args.profile);
+  await app.fx.files.makeDirectory(args.out);
+  const { files, out } = args;
+  const batch = await openCommandBatch(app, { root: commandRoots.sign, profile, keys: args.keys ?? freeKeys(service), files, out });
   try {
-    const result = await signNow({ ...service, fx, config }, batch, { root: undefined, onError: 'deliverRest' }, call.signal);
-    if (result.kind === 'wait') throw SealError.from(result.reason);
-    if (result.kind === 'done') await deliver(service, batch, args.out);
-    else await end(service, id, result.error);
+    await refuseExisting(service, batch, profile, out);
+    const refused = await signAll(service, batch, call.signal);
+    const undelivered = refused === undefined ? await deliver(service, batch, out, call.signal) : new Map<number, ErrorReport>();
+    if (refused !== undefined) await endCommandBatch(app, batch.id, 'failed', refused);
+    return await answer(service, batch.id, args, undelivered);
   } catch (thrown) {
-    await end(service, id, asSealError(thrown).toJSON());
+    await endCommandBatch(app, batch.id, 'failed', asSealError(thrown).toJSON());
     throw thrown;
   } finally {
-    await fx.files.remove(spoolDirectory(config.dataDir, id));
+    await app.fx.files.remove(spoolDirectory(app.config.dataDir, batch.id));
   }
-  return await answer(service, id, args);
 }
 
-/** Somebody waits at a terminal: what would wait for a timestamp authority is an error at once. */
-async function signNow(
-  parts: SignStepParts,
-  batch: Batch,
-  options: Omit<SignStepOptions, 'onWaiting'>,
-  signal: AbortSignal,
-): Promise<StepResult> {
-  const blocked = new AbortController();
-  const onWaiting = (reason: ErrorReport | undefined): void => {
-    if (reason !== undefined) blocked.abort(SealError.from(reason));
-  };
-  return await signAndVerify(parts, batch, { ...options, onWaiting }, AbortSignal.any([signal, blocked.signal]));
+function demandProfile({ app }: SignService, name: string): Profile {
+  const profile = app.config.profiles[name];
+  if (profile !== undefined) return profile;
+  throw new SealError('SEAL-USAGE', `no profile is called “${name}”`, {
+    hint: `profiles are ${Object.keys(app.config.profiles).join(', ')}`,
+  });
 }
 
 /** Keys that are not reserved for roots. */
-function freeKeys({ app }: Service): string[] {
+function freeKeys({ app }: SignService): string[] {
   const keys = Object.values(app.config.keys).filter((key) => key.roots.length === 0);
   return keys.map((key) => key.name);
 }
 
-async function mustHave({ app }: Service, id: string): Promise<Batch> {
-  const batch = await app.fx.store.batch(id);
-  if (batch === undefined) throw new SealError('SEAL-INTERNAL', `the row of batch ${id} is gone`);
-  return batch;
-}
-
-async function spoolFiles(
-  { app }: Service,
-  root: string,
-  profile: Profile,
-  names: readonly string[],
-  files: readonly string[],
-  out: string,
-): Promise<string> {
+/** Before a signature is spent. @throws SealError SEAL-DOC-NAME when nothing else would be left */
+async function refuseExisting({ app }: SignService, batch: Batch, profile: Profile, out: string): Promise<void> {
   const { fx, config } = app;
-  const now = fx.clock.now();
-  const id = batchId(now, fx.random.bytes(5));
-  const keys = [...new Set(names.flatMap((name) => config.pools[name] ?? [name]))];
-  if (keys.length === 0)
-    throw new SealError('SEAL-KEY-DENIED', 'every key is reserved for roots', {
-      hint: 'name one with --key, or take “roots:” out of a key',
-    });
-  await fx.store.createBatch({
-    id,
-    root,
-    relPath: Buffer.from(id),
-    options: {},
-    priority: 0,
-    profile: profile.name,
-    keys,
-    outPath: Buffer.from(out),
-    approvedAt: now,
-    claimedAt: now,
-    semaphore: Buffer.alloc(0),
-    state: 'claimed',
-  });
-  await fx.files.makeDirectory(spoolDirectory(config.dataDir, id), 0o700);
-  const digests = [...new Set<DigestAlgorithm>(['sha256', profile.digest, config.archive.digest])];
-  const seen = new Set<string>();
-  const documents: NewDocument[] = [];
-  for (const [seq, file] of files.entries()) {
-    const relPath = baseName(Buffer.from(file));
-    try {
-      if (seen.has(relPath.toString('latin1')))
-        throw new SealError('SEAL-DOC-NAME', 'two files have this name', {
-          where: displayName(relPath),
-          hint: 'sign them into different directories',
-        });
-      seen.add(relPath.toString('latin1'));
-      const copied = await fx.files.copyHashed(file, spoolFile(config.dataDir, id, seq), digests);
-      documents.push({ seq, relPath, size: copied.size, digests: [...copied.digests] });
-    } catch (thrown) {
-      documents.push({ seq, relPath, size: 0, digests: [], error: asSealError(thrown).toJSON() });
-    }
+  const documents = (await fx.store.documents(batch.id)).filter(({ state }) => state !== 'failed');
+  const failures: { document: number; error: ErrorReport }[] = [];
+  for (const { id, seq, relPath, size } of documents) {
+    const path = spoolFile(config.dataDir, batch.id, seq);
+    const format = profile.format === 'auto' ? await formatOf(fx, path, size) : formats.find(({ name }) => name === profile.format);
+    const name = format && outputsOf(format, profile.packaging, relPath).at(-1);
+    if (name !== undefined && (await fx.files.stat(joinPath(out, name))) !== undefined)
+      failures.push({ document: id, error: existsAlready(joinPath(out, name)).toJSON() });
   }
-  await fx.files.syncTree(spoolDirectory(config.dataDir, id));
-  await fx.store.recordSpooled(id, documents);
-  await fx.store.advance(id, 'spooled', 'admitted');
-  return id;
+  const [first] = failures;
+  if (first !== undefined && failures.length === batch.documents) throw SealError.from(first.error);
+  if (failures.length > 0) await fx.store.failDocuments(failures);
 }
 
-async function deliver(service: Service, batch: Batch, out: string): Promise<void> {
+function existsAlready(output: Buffer): SealError {
+  return new SealError('SEAL-DOC-NAME', 'the output exists already and is not overwritten', {
+    where: displayName(output),
+    hint: 'name another directory with --out',
+  });
+}
+
+/**
+ * Signs what can be signed now; what would have to wait has failed for this command, which nobody shall repeat for the files that are done.
+ * @returns why no file was signed, each for a reason of its own @throws SealError when it is none of the files'
+ */
+async function signAll(service: SignService, batch: Batch, signal: AbortSignal): Promise<ErrorReport | undefined> {
+  const { fx, config } = service.app;
+  const { store } = fx;
+  const result = await signNow({ ...service, fx, config }, batch, { root: undefined, onError: 'deliverRest' }, signal);
+  const documents = await store.documents(batch.id, { omit: ['bytes', 'report'] });
+  const left = documents.filter(({ state }) => state !== 'verified' && state !== 'failed');
+  const signed = documents.some(({ state }) => state === 'verified');
+  if (result.kind === 'done') return undefined;
+  const reason = result.kind === 'wait' ? result.reason : result.error;
+  if (!signed && left.length > 0) throw SealError.from(reason);
+  await store.failDocuments(left.map(({ id }) => ({ document: id, error: reason })));
+  return signed ? undefined : reason;
+}
+
+/** @returns outputs that somebody else has put there meanwhile, by `seq` */
+async function deliver(service: SignService, batch: Batch, out: string, signal: AbortSignal): Promise<Map<number, ErrorReport>> {
   const { fx, config } = service.app;
   const { store, files } = fx;
   await store.advance(batch.id, 'admitted', 'signed');
-  const appended = await appendBatch(fx, config.archive, batch, await materialOf({ fx, config, release: service.release }, batch, {}));
+  const material = await materialOf({ fx, config, release: service.release }, batch, {}, signal);
+  const appended = await appendBatch(fx, config.archive, batch, material);
   if (appended.kind !== 'done') throw SealError.from(appended.kind === 'wait' ? appended.reason : appended.error);
+  const undelivered = new Map<number, ErrorReport>();
   const desk = joinPath(out, `.sealtree-${batch.id}`);
   await files.makeDirectory(desk, 0o700);
   try {
     const documents = (await store.documents(batch.id)).filter(({ state }) => state !== 'failed');
-    for (const { seq, signature } of documents)
-      if (signature !== undefined)
-        await files.assemble(joinPath(desk, signature.outputName), signature.parts, spoolFile(config.dataDir, batch.id, seq), 'sha256');
+    for (const document of documents) await assemble(service, desk, document);
     await files.syncTree(desk);
     await store.advance(batch.id, 'archived', 'staged');
-    for (const { signature } of documents)
-      if (signature !== undefined) await release(service, joinPath(desk, signature.outputName), joinPath(out, signature.outputName));
+    for (const { seq, signature } of documents) {
+      if (signature === undefined) continue;
+      const target = joinPath(out, signature.outputName);
+      if ((await files.stat(target)) === undefined) await files.rename(joinPath(desk, signature.outputName), target);
+      else undelivered.set(seq, existsAlready(target).toJSON());
+    }
   } finally {
     await files.remove(desk);
   }
   await store.advance(batch.id, 'staged', 'released');
   await store.advance(batch.id, 'released', 'delivered', { finishedAt: fx.clock.now() });
+  return undelivered;
 }
 
-async function release({ app }: Service, from: Buffer, to: Buffer): Promise<void> {
-  if ((await app.fx.files.stat(to)) !== undefined)
-    throw new SealError('SEAL-DOC-NAME', 'the output exists already and is not overwritten', {
-      where: displayName(to),
-      hint: 'name another directory with --out',
+async function assemble({ app }: SignService, desk: Buffer, { batch, seq, signature, relPath }: BatchDocument): Promise<void> {
+  if (signature?.outputDigest === undefined)
+    throw new SealError('SEAL-INTERNAL', 'a document without verified signature must not be delivered', { where: displayName(relPath) });
+  const target = joinPath(desk, signature.outputName);
+  const { digest } = await app.fx.files.assemble(target, signature.parts, spoolFile(app.config.dataDir, batch, seq), 'sha256');
+  if (!digest.equals(signature.outputDigest))
+    throw new SealError('SEAL-DISK-IO', 'the private copy is not what was signed and verified any more', {
+      where: displayName(relPath),
+      hint: 'check the file system of the data directory, then repeat the command',
     });
-  await app.fx.files.rename(from, to);
 }
 
-async function end({ app }: Service, id: string, error: ErrorReport): Promise<void> {
-  const { store, clock } = app.fx;
-  const batch = await store.batch(id);
-  if (batch === undefined || ['failed', 'delivered', 'cancelled'].includes(batch.state)) return;
-  await store.advance(id, batch.state, 'failing', { error });
-  await store.advance(id, 'failing', 'failed', { finishedAt: clock.now() });
-}
-
-async function answer({ app }: Service, id: string, args: SignArgs): Promise<SignResult> {
-  const documents = await app.fx.store.documents(id);
-  const files = documents.map((document): SignedFile =>
-    signedFile(args.files[document.seq] ?? displayName(document.relPath), args.out, document),
-  );
+async function answer(
+  { app }: SignService,
+  id: string,
+  args: SignArgs,
+  undelivered: ReadonlyMap<number, ErrorReport>,
+): Promise<SignResult> {
+  const documents = await app.fx.store.documents(id, { omit: ['bytes'] });
+  const files = documents.map((document): SignedFile => {
+    const file = args.files[document.seq] ?? displayName(document.relPath);
+    const error = undelivered.get(document.seq) ?? document.error;
+    return error === undefined ? { file, ...signedFile(document, args.out) } : { file, error };
+  });
   return { batch: id, evaluation: documents.some(({ signature }) => signature?.report?.evaluation === true), files };
 }
 
-function signedFile(file: string, out: string, { signature, error, state }: BatchDocument): SignedFile {
-  if (error !== undefined) return { file, error };
-  if (signature === undefined || state === 'failed')
-    return { file, error: new SealError('SEAL-VERIFY-FAILED', 'it was not signed', { hint: 'see “batch list”' }).toJSON() };
+function signedFile({ signature }: BatchDocument, out: string): Omit<SignedFile, 'file'> {
+  if (signature === undefined) return {};
   const { format, level, key, outputDigest, outputName } = signature;
   return {
-    file,
     output: displayName(joinPath(out, outputName)),
-    format,
-    level,
-    key,
+    ...{ format, level, key },
     ...(outputDigest === undefined ? {} : { sha256: outputDigest.toString('hex') }),
   };
-}
-
-/** After a kill: what a command had begun is ended; its caller got no answer and asks again. */
-export async function endInterrupted(service: Service): Promise<void> {
-  const error = new SealError('SEAL-INTERRUPTED', 'the command was interrupted', { hint: 'repeat it', retryable: true }).toJSON();
-  for (const batch of await service.app.fx.store.unfinished()) {
-    if (batch.root !== commandLine && batch.root !== trial) continue;
-    await end(service, batch.id, error);
-    await service.app.fx.files.remove(spoolDirectory(service.app.config.dataDir, batch.id));
-  }
-}
-
-/** `key test`: one signature of the key through all stages but archive and output; it counts like any other. @throws SealError SEAL-KEY-* */
-export async function testKey(
-  service: Service,
-  { name }: { readonly name: string },
-  call: Pick<Call, 'actor' | 'signal'>,
-): Promise<KeyTest> {
-  const { fx, config } = service.app;
-  const source = keySource(service.app, name);
-  const key = source.key();
-  const { reason = 'it cannot sign now', state } = source.status();
-  if (key === undefined)
-    throw new SealError(state === 'pin-needed' ? 'SEAL-KEY-PIN-NEEDED' : 'SEAL-KEY-ABSENT', `${name}: ${reason}`, {
-      hint: 'see “sealtree key list”',
-    });
-  const padding = key.supports({ digest: 'sha256', padding: 'pss' }) ? 'pss' : 'pkcs1';
-  const profile: Profile = {
-    name: trial,
-    format: 'cades',
-    level: 'B-B',
-    packaging: 'detached',
-    digest: 'sha256',
-    padding,
-    tsas: [],
-    onTsaFailure: 'wait',
-  };
-  const file = joinPath(config.dataDir, `trial-${fx.random.bytes(6).toString('hex')}`);
-  const root = config.keys[name]?.roots[0];
-  await fx.files.writeDurable(file, Buffer.from('Sealtree trial signature\n'), 0o600);
-  const began = fx.clock.monotonic();
-  const id = await spoolFiles(service, trial, profile, [name], [file.toString()], config.dataDir);
-  const error = new SealError('SEAL-BATCH-CANCELLED', `a trial signature for ${call.actor}`, { hint: 'nothing is to be done' }).toJSON();
-  try {
-    const parts = { ...service, fx, config: { ...config, profiles: { ...config.profiles, [trial]: profile } } };
-    const result = await signNow(parts, await mustHave(service, id), { root, onError: 'failBatch' }, call.signal);
-    if (result.kind !== 'done') throw SealError.from(result.kind === 'wait' ? result.reason : result.error);
-    return {
-      name,
-      algorithm: `${describe(key.keyType)}, SHA-256${key.keyType.type === 'rsa' ? `, ${padding}` : ''}`,
-      ms: Math.round(fx.clock.monotonic() - began),
-    };
-  } finally {
-    await end(service, id, error);
-    await fx.files.remove(file);
-    await fx.files.remove(spoolDirectory(config.dataDir, id));
-  }
-}
-
-function describe(type: NonNullable<ReturnType<ReturnType<typeof keySource>['key']>>['keyType']): string {
-  return type.type === 'ec' ? type.curve : `${type.type.toUpperCase()}-${type.bits}`;
 }

@@ -7,6 +7,7 @@ import type { Config, RootConfig } from '../model/config.ts';
 import type { Packaging, Profile } from '../model/signature.ts';
 import type { ByteSource } from '../ports/bytes.ts';
 import type { Effects } from '../ports/effects.ts';
+import type { Path } from '../ports/files.ts';
 import type { SignatureFormat } from '../ports/format.ts';
 
 /** Bytes of a name and of a whole path on every file system we know. */
@@ -118,19 +119,24 @@ export class OutputNames {
   }
 
   async #choose(document: BatchDocument): Promise<SignatureFormat | undefined> {
-    const path = spoolFile(this.#config.dataDir, document.batch, document.seq);
-    const head = await this.#fx.files.readAt(path, 0, end);
-    const tail = document.size <= end ? head : await this.#fx.files.readAt(path, document.size - end, end);
-    try {
-      return formatFor('auto', new Ends(document.size, head, tail));
-    } catch (thrown) {
-      if (thrown instanceof SealError && thrown.code === 'SEAL-DOC-FORMAT') return undefined;
-      throw thrown;
-    }
+    return await formatOf(this.#fx, spoolFile(this.#config.dataDir, document.batch, document.seq), document.size);
   }
 }
 
-function outputsOf(format: SignatureFormat, wanted: Packaging | undefined, relPath: Buffer): Outputs {
+/** The format that `auto` chooses for a file, by both its ends; undefined when none accepts it. @param size bytes */
+export async function formatOf({ files }: Pick<Effects, 'files'>, path: Path, size: number): Promise<SignatureFormat | undefined> {
+  const head = await files.readAt(path, 0, end);
+  const tail = size <= end ? head : await files.readAt(path, size - end, end);
+  try {
+    return formatFor('auto', new Ends(size, head, tail));
+  } catch (thrown) {
+    if (thrown instanceof SealError && thrown.code === 'SEAL-DOC-FORMAT') return undefined;
+    throw thrown;
+  }
+}
+
+/** Names of what a format makes of a document; a detached signature is the last one. */
+export function outputsOf(format: SignatureFormat, wanted: Packaging | undefined, relPath: Buffer): Outputs {
   const packaging = format.packagings.find((one) => one === wanted) ?? packagingFor(format, undefined);
   const output = joinPath(directoryName(relPath), format.outputName(baseName(relPath), packaging));
   return packaging === 'detached' && !output.equals(relPath) ? [relPath, output] : [output];
