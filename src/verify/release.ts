@@ -3,7 +3,7 @@ import { displayName } from '../formats/names.ts';
 import { isDetached } from '../formats/output-parts.ts';
 import type { DigestAlgorithm } from '../model/algorithms.ts';
 import type { BatchDocument, DocumentSignature } from '../model/batch.ts';
-import type { FileReport } from '../model/verification.ts';
+import type { FileReport, SignatureReport } from '../model/verification.ts';
 import type { Verified, VerifyJob, VerifyOptions } from '../ports/documents.ts';
 import type { Effects } from '../ports/effects.ts';
 import type { Path } from '../ports/files.ts';
@@ -74,8 +74,8 @@ export class ReleaseVerifier {
     answers.forEach((answer, index) => {
       const { document } = documents[index] ?? {};
       if (document === undefined) return;
-      if (answer.ok && answer.value.wanted.length > 0 && answer.value.report.indication === 'INDETERMINATE')
-        wait ??= revocationMissing(answer.value.report, failures);
+      const isOpen = answer.ok && answer.value.wanted.length > 0 && answer.value.report.indication === 'INDETERMINATE';
+      if (isOpen && !mayLeave(document, answer.value.report)) wait ??= revocationMissing(answer.value.report, failures);
       else verified.push(this.#judge(document, answer.ok ? answer.value.report : answer.error));
     });
     return { verified, ...(wait === undefined ? {} : { wait }) };
@@ -153,7 +153,7 @@ export class ReleaseVerifier {
       ...(archiveDigest === 'sha256' ? {} : { archiveDigest: digest(archiveDigest) }),
       outputSize: outcome.size ?? 0,
       report: outcome,
-      ...(outcome.indication === 'TOTAL-PASSED' && outcome.signatures.length > 0 ? {} : { error: refused(document, outcome) }),
+      ...(mayLeave(document, outcome) ? {} : { error: refused(document, outcome) }),
     };
   }
 }
@@ -162,6 +162,24 @@ function demandSignature(document: BatchDocument): DocumentSignature {
   if (document.signature === undefined)
     throw new SealError('SEAL-INTERNAL', 'an unsigned document cannot be verified', { where: displayName(document.relPath) });
   return document.signature;
+}
+
+/**
+ * Whether an output may be delivered: the signature that was just made is the last one in it, is that of the key's certificate, and passes as
+ * a stranger sees it, with the timestamp its level promises. Earlier signatures of others need not be trusted here; they must not be damaged.
+ */
+function mayLeave({ signature }: BatchDocument, { evidenceRecords, signatures, timestamps }: FileReport): boolean {
+  const own = signatures.at(-1);
+  if (signature === undefined || own?.signer?.sha256 !== signature.certificate.toString('hex') || own.indication !== 'TOTAL-PASSED')
+    return false;
+  const stamped = own.timestamps.some(({ indication }) => indication === 'PASSED');
+  if (own.timestamps.some(({ indication }) => indication !== 'PASSED') || (signature.level !== 'B-B' && !stamped)) return false;
+  const others = signatures.slice(0, -1).every((other) => isUndamaged(other));
+  return others && [...timestamps, ...evidenceRecords].every(({ indication }) => indication !== 'FAILED');
+}
+
+function isUndamaged({ indication, intact, subIndication, valid }: SignatureReport): boolean {
+  return intact && valid && indication !== 'TOTAL-FAILED' && subIndication !== 'SIG_CONSTRAINTS_FAILURE';
 }
 
 /** The certificates that a verified document's report names; undefined without one. */
