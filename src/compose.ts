@@ -11,7 +11,7 @@ import { serveEvaluationAuthority as serveAuthority } from './app/tsa.ts';
 import { verifyFiles, type VerifyArgs, type VerifyResult } from './app/verify.ts';
 import { loadConfig } from './config/load.ts';
 import { systemClock } from './effects/clock.ts';
-import { callControl, serveControl } from './effects/control.ts';
+import { askControl, serveControl } from './effects/control.ts';
 import { hasFile, openDataDirectory } from './effects/data-directory.ts';
 import { documentWorkers } from './effects/documents.ts';
 import { nodeFiles } from './effects/files.ts';
@@ -163,13 +163,8 @@ export async function callDaemon(
   onProgress: (progress: Progress) => void,
   signal: AbortSignal,
 ): Promise<{ readonly running: true; readonly result: unknown } | { readonly running: false }> {
-  try {
-    return { running: true, result: await callControl(config.dataDir, request, secret, onProgress, signal) };
-  } catch (error) {
-    if (error instanceof SealError && error.code === 'SEAL-DAEMON-ABSENT' && error.message === 'no daemon runs on this data directory')
-      return { running: false };
-    throw error;
-  }
+  const answered = await askControl(config.dataDir, request, secret, onProgress, signal);
+  return answered === undefined ? { running: false } : { running: true, result: answered.result };
 }
 
 /** The daemon: until a signal, or until approved batches are processed (`once`). */

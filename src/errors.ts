@@ -24,6 +24,7 @@ export const codes = {
   'SEAL-ROOT-UNUSABLE': { exit: 69, retryable: true, what: 'a directory of a root cannot be used' },
   'SEAL-BATCH-UNKNOWN': { exit: 65, retryable: false, what: 'no such batch' },
   'SEAL-BATCH-STATE': { exit: 75, retryable: true, what: 'the batch is in a state that does not allow this' },
+  'SEAL-BATCH-ENDED': { exit: 65, retryable: false, what: 'the batch has ended and nothing is left to be done' },
   'SEAL-BATCH-EMPTY': { exit: 65, retryable: false, what: 'the batch holds no document' },
   'SEAL-BATCH-SEMAPHORE': { exit: 65, retryable: false, what: 'the approval semaphore is not a readable regular file or malformed' },
   'SEAL-BATCH-NOT-PERMITTED': { exit: 77, retryable: false, what: 'the semaphore asks for what the root does not permit' },

@@ -7,12 +7,13 @@ import { exportRecords, type ExportArgs, type ExportResult } from './archive-exp
 import { findObject, type FoundObject } from './archive-objects.ts';
 import { showAudit, verifyAudit, type AuditShowArgs, type AuditVerification, type AuditView } from './audit.ts';
 import { approveBatch, cancelBatch, retryBatch, type BatchAnswer } from './batch-actions.ts';
-import { listBatches, showBatch, type BatchDetails, type BatchListArgs } from './batches.ts';
+import { listBatches, showBatch, type BatchDetails, type BatchListArgs, type BatchShowArgs } from './batches.ts';
 import type { Call } from './context.ts';
 import { activateKey, deactivateKey, keyViews, type KeyView } from './keys.ts';
 import { periodReport, type PeriodReport } from './report.ts';
 import type { Service } from './service.ts';
-import { signFiles, testKey, type KeyTest, type SignArgs, type SignResult } from './sign.ts';
+import { testKey, type KeyTest } from './key-test.ts';
+import { signFiles, type SignArgs, type SignResult } from './sign.ts';
 import { status, type StatusReport } from './status.ts';
 import type { BatchView } from './views.ts';
 
@@ -20,7 +21,7 @@ import type { BatchView } from './views.ts';
 export interface Operations {
   readonly status: { readonly args: object; readonly result: StatusReport };
   readonly 'batch.list': { readonly args: BatchListArgs; readonly result: BatchView[] };
-  readonly 'batch.show': { readonly args: { readonly id: string; readonly limit?: number }; readonly result: BatchDetails };
+  readonly 'batch.show': { readonly args: BatchShowArgs; readonly result: BatchDetails };
   readonly 'batch.retry': { readonly args: { readonly id: string; readonly again: boolean }; readonly result: BatchAnswer };
   readonly 'batch.cancel': { readonly args: { readonly id: string }; readonly result: BatchAnswer };
   readonly 'batch.approve': { readonly args: { readonly root: string; readonly path: string }; readonly result: BatchAnswer };
@@ -65,12 +66,12 @@ export const operations: { readonly [Name in OperationName]: Operation<Name> } =
     args: exact(
       z.object({ root: optionalText(), state: optionalText(), limit: z.int().min(1).max(100_000).optional(), before: optionalText() }),
     ),
-    run: async ({ app }, args) => await listBatches(app.fx, args),
+    run: async ({ app }, args) => await listBatches(app, args),
   },
   'batch.show': {
     mode: 'read',
     args: exact(z.object({ id, limit: z.int().min(1).optional() })),
-    run: async ({ app }, args) => await showBatch(app.fx, args),
+    run: async ({ app }, args) => await showBatch(app, args),
   },
   'batch.retry': { mode: 'act', args: z.object({ id, again: z.boolean() }), run: retryBatch },
   'batch.cancel': { mode: 'act', args: z.object({ id }), run: cancelBatch },

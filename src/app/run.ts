@@ -9,7 +9,7 @@ import { monitorHandler } from './monitor.ts';
 import { perform, type OperationName } from './operations.ts';
 import { ownRoots } from './own-roots.ts';
 import type { Service } from './service.ts';
-import { endInterrupted } from './sign.ts';
+import { endInterrupted } from './command-batch.ts';
 
 export interface RunOptions {
   /** Settle, process approved batches, then stop. */
@@ -87,6 +87,7 @@ class Daemon {
     );
     log.info({ version: app.version, config: app.config.path, data: app.config.dataDir }, 'Sealtree starts');
     await ownRoots(app);
+    this.#service.resident = true;
     await this.#takeUp();
     this.#service.live = () =>
       Promise.resolve({
@@ -109,7 +110,7 @@ class Daemon {
   async #takeUp(): Promise<void> {
     const { app, runner } = this.#service;
     const { log, store, clock } = app.fx;
-    await endInterrupted(this.#service);
+    await endInterrupted(app);
     for (const doubt of await store.settleDoubts(clock.now()))
       log.warn(
         { document: doubt.document, key: doubt.key },

@@ -26,6 +26,8 @@ export interface Service {
   readonly trust: () => Promise<Trust>;
   /** What the daemon knows beyond the database; the daemon replaces it. */
   live: () => Promise<LiveStatus>;
+  /** This process stays (the daemon): what a command begins goes on in it. */
+  resident: boolean;
   close(): Promise<void>;
 }
 
@@ -66,6 +68,7 @@ export async function openService(app: App, mode: 'act' | 'read', { httpServer }
     }),
     trust: async () => trustOf(await readTrust(fx, config.trust), config.trust),
     live: async () => ({ roots: await lookOnce(app) }),
+    resident: false,
     close: async () => {
       await runner.stop();
       pool.close();

@@ -17,8 +17,8 @@ export async function writeErrors(fx: ReportEffects, batch: Batch, directory: Bu
   const drafts = Buffer.concat([directory, Buffer.from('.drafts')]);
   await fx.files.remove(drafts);
   await fx.files.makeDirectory(drafts, 0o700);
-  const error = batch.error ?? summary(batch);
   const [only, another] = await fx.store.documents(batch.id, { state: 'failed', limit: 2, omit: ['bytes', 'report'] });
+  const error = batch.error ?? summary(batch, only?.error);
   await place(fx, drafts, directory, ownNames.error, errorPieces(fx, batch, error, another === undefined ? only : undefined));
   const mark = { batch: batch.id, code: error.code, message: error.message };
   await place(fx, drafts, directory, ownNames.failed, pieces(`${jsonText(mark, 2)}\n`));
@@ -96,9 +96,11 @@ function remedied({ code, message, where, hint, retryable }: ErrorReport): objec
   return { code, message, ...(where === undefined ? {} : { where }), remedy: hint ?? 'see the log', retryable };
 }
 
-function summary({ id, failed, documents }: Batch): ErrorReport {
-  return new SealError('SEAL-VERIFY-FAILED', `${failed} of ${documents} documents could not be signed; the others were delivered`, {
-    hint: `mend or replace them, then “sealtree batch retry ${id}”`,
+/** What was left out of a delivered batch: the code is that of its first document. */
+function summary({ id, failed, documents }: Batch, first: ErrorReport | undefined): ErrorReport {
+  const message = `${failed} of ${documents} documents failed, the others were delivered; the first: ${first?.message ?? 'unknown'}`;
+  return new SealError(first?.code ?? 'SEAL-VERIFY-FAILED', message, {
+    hint: `mend or replace what failed, then “sealtree batch retry ${id}”`,
     retryable: true,
   }).toJSON();
 }

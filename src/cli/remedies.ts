@@ -22,6 +22,7 @@ export const remedies: Readonly<Record<ErrorCode, string>> = {
   'SEAL-ROOT-UNUSABLE': 'create or mount the directory and let the daemon’s user write to it; it is tried again by itself',
   'SEAL-BATCH-UNKNOWN': 'find the id with “sealtree batch list”',
   'SEAL-BATCH-STATE': 'see with “sealtree batch show” where the batch stands; what only waits goes on by itself',
+  'SEAL-BATCH-ENDED': 'see with “sealtree batch show” how it ended',
   'SEAL-BATCH-EMPTY': 'put documents into the directory before it is approved',
   'SEAL-BATCH-SEMAPHORE': 'leave the semaphore empty, or mend what the message names; then “batch retry”',
   'SEAL-BATCH-NOT-PERMITTED': 'ask for a profile and keys that the root permits, or extend allowProfiles or keys of the root',

@@ -83,10 +83,10 @@ export class Terminal {
     this.#err.write(`${text.split('\n').map(harmless).join('\n')}\n`);
   }
 
-  /** An error as a part of the result: one line, and below it what to do. */
-  printError(report: ErrorReport, indent = '    '): void {
+  /** An error as a part of the result: one line behind `before`, and below it, indented, what to do. */
+  printError(report: ErrorReport, before: string, indent = '    '): void {
     const where = whereOf(report);
-    this.print(`${indent}${report.code} ${harmless(report.message)}${where === undefined ? '' : ` (${harmless(where)})`}`);
+    this.print(`${before}${report.code} ${harmless(report.message)}${where === undefined ? '' : ` (${harmless(where)})`}`);
     this.hint(report.hint ?? remedies[report.code], indent);
   }
 

@@ -24,7 +24,8 @@ const bytesPer: Readonly<Record<string, number>> = {
 
 function quantity(units: Readonly<Record<string, number>>, example: string, text: string, context: z.RefinementCtx<string>): number {
   const match = /^(?<number>\d+(?:\.\d+)?)\s*(?<unit>[A-Za-z]+)$/.exec(text.trim());
-  const factor = match?.groups?.['unit'] === undefined ? undefined : units[match.groups['unit']];
+  const wanted = match?.groups?.['unit']?.toLowerCase();
+  const factor = Object.entries(units).find(([unit]) => unit.toLowerCase() === wanted)?.[1];
   if (match?.groups === undefined || factor === undefined) {
     context.addIssue({
       code: 'custom',
@@ -38,7 +39,7 @@ function quantity(units: Readonly<Record<string, number>>, example: string, text
 /** `5s`, `30m`, `24h`, `7d`, `10y` → ms. */
 export const duration = z.string().transform((text, context) => quantity(millisecondsPer, '30s', text, context));
 
-/** `500MB`, `2GiB` → bytes. */
+/** `500MB`, `2GiB` → bytes; `500 mb` is the same. */
 export const size = z.string().transform((text, context) => quantity(bytesPer, '2GiB', text, context));
 
 /** `HOST:PORT` of a loopback listener. Port 0 lets the system choose. */

@@ -2,14 +2,13 @@ import { closeSync, constants, openSync } from 'node:fs';
 import { chmod, unlink } from 'node:fs/promises';
 import { connect, createServer, type Socket } from 'node:net';
 import { asSealError, SealError } from '../errors.ts';
+import { encodeFrame, FrameReader } from './control-frames.ts';
 import type { ControlAnswer, ControlHandler, ControlRequest, ControlServer, Progress } from '../ports/control.ts';
 
 /*
  * The control socket: `control.sock` in the data directory. Directory (0700) and socket (0600) let only the daemon's user and root connect;
- * the kernel checks that at connect(2). Frames in both directions: u32 length of the JSON, u32 length of the secret, then both (big endian).
+ * the kernel checks that at connect(2).
  */
-const maxJson = 64 * 2 ** 20;
-const maxSecret = 4096;
 
 /** Calls `use` with a short address of the socket: a data directory's path may be longer than the 107 bytes that sun_path holds. */
 async function withAddress<T>(dataDir: string, use: (address: string) => Promise<T>): Promise<T> {
@@ -20,35 +19,6 @@ async function withAddress<T>(dataDir: string, use: (address: string) => Promise
     return await use(`/proc/self/fd/${directory}/control.sock`);
   } finally {
     closeSync(directory);
-  }
-}
-
-function frame(json: unknown, secret?: Buffer): Buffer {
-  const text = Buffer.from(JSON.stringify(json), 'utf8');
-  const head = Buffer.alloc(8);
-  head.writeUInt32BE(text.length, 0);
-  head.writeUInt32BE(secret?.length ?? 0, 4);
-  return Buffer.concat(secret === undefined ? [head, text] : [head, text, secret]);
-}
-
-/** Cuts a stream into frames. Hostile input as far as the socket's permissions allow: sizes are limited before anything is kept. */
-class FrameReader {
-  #held: Buffer = Buffer.alloc(0);
-
-  *push(chunk: Buffer): Generator<{ readonly json: unknown; readonly secret: Buffer | undefined }> {
-    this.#held = this.#held.length === 0 ? chunk : Buffer.concat([this.#held, chunk]);
-    while (this.#held.length >= 8) {
-      const json = this.#held.readUInt32BE(0);
-      const secret = this.#held.readUInt32BE(4);
-      if (json > maxJson || secret > maxSecret) throw new SealError('SEAL-INPUT-INVALID', 'a frame on the control socket is too large');
-      const end = 8 + json + secret;
-      if (this.#held.length < end) return;
-      const parsed: unknown = JSON.parse(this.#held.toString('utf8', 8, 8 + json));
-      const bytes = secret === 0 ? undefined : Buffer.from(this.#held.subarray(8 + json, end));
-      this.#held.fill(0, 8 + json, end);
-      this.#held = this.#held.subarray(end);
-      yield { json: parsed, secret: bytes };
-    }
   }
 }
 
@@ -105,7 +75,7 @@ function answer(socket: Socket, handler: ControlHandler): void {
   const reader = new FrameReader();
   const gone = new AbortController();
   const send = (message: ControlAnswer): void => {
-    if (socket.writable) socket.write(frame(message));
+    if (socket.writable) socket.write(encodeFrame(message));
   };
   socket.on('error', () => socket.destroy());
   socket.on('close', () => {
@@ -150,9 +120,27 @@ export async function callControl(
   onProgress?: (progress: Progress) => void,
   signal?: AbortSignal,
 ): Promise<unknown> {
+  const answered = await askControl(dataDir, request, secret, onProgress, signal);
+  if (answered !== undefined) return answered.result;
+  throw new SealError('SEAL-DAEMON-ABSENT', 'no daemon runs on this data directory', {
+    where: `${dataDir}/control.sock`,
+    hint: 'start it with “sealtree run”',
+  });
+}
+
+/** The same; undefined when there is no daemon. */
+export async function askControl(
+  dataDir: string,
+  request: ControlRequest,
+  secret?: Buffer,
+  onProgress?: (progress: Progress) => void,
+  signal?: AbortSignal,
+): Promise<{ readonly result: unknown } | undefined> {
+  signal?.throwIfAborted();
   const socket = await withAddress(dataDir, connected);
+  if (socket === undefined) return undefined;
   try {
-    return await new Promise<unknown>((resolve, reject) => {
+    const result = await new Promise<unknown>((resolve, reject) => {
       const reader = new FrameReader();
       signal?.addEventListener('abort', () => {
         reject(asSealError(signal.reason));
@@ -170,11 +158,12 @@ export async function callControl(
           reject(asSealError(thrown));
         }
       });
-      const bytes = frame(request, secret);
+      const bytes = encodeFrame(request, secret);
       socket.write(bytes, () => {
         if (secret !== undefined) bytes.fill(0);
       });
     });
+    return { result };
   } finally {
     socket.destroy();
   }
@@ -191,25 +180,24 @@ function receive(
   else reject(SealError.from(message.error));
 }
 
-async function connected(address: string): Promise<Socket> {
+/** Undefined when nobody listens: no socket, or one that a killed daemon left. */
+async function connected(address: string): Promise<Socket | undefined> {
   const socket = connect(address);
   return await new Promise((resolve, reject) => {
     socket.once('connect', () => {
       resolve(socket);
     });
     socket.once('error', (cause: NodeJS.ErrnoException) => {
+      if (cause.code !== 'EACCES' && cause.code !== 'EPERM') {
+        resolve(undefined);
+        return;
+      }
       reject(
-        cause.code === 'EACCES' || cause.code === 'EPERM'
-          ? new SealError('SEAL-NOT-PERMITTED', 'the control socket belongs to another user', {
-              cause,
-              where: address,
-              hint: 'run the command as the user of the daemon',
-            })
-          : new SealError('SEAL-DAEMON-ABSENT', 'no daemon runs on this data directory', {
-              cause,
-              where: address,
-              hint: 'start it with “sealtree run”',
-            }),
+        new SealError('SEAL-NOT-PERMITTED', 'the control socket belongs to another user', {
+          cause,
+          where: address,
+          hint: 'run the command as the user of the daemon',
+        }),
       );
     });
   });

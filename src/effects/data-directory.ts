@@ -1,19 +1,63 @@
-import { chmodSync, mkdirSync, statSync } from 'node:fs';
-import { SealError } from '../errors.ts';
+import { accessSync, chmodSync, constants, mkdirSync, statSync, type Stats } from 'node:fs';
+import { dirname } from 'node:path';
+import { errnoOf, SealError, type ErrorCode } from '../errors.ts';
+import { displayName } from '../formats/names.ts';
 
-/** Makes or opens the data directory, private to its user. @throws SealError SEAL-NOT-PERMITTED when others can read it */
+/**
+ * Makes or opens the data directory, private to its user.
+ * @throws SealError SEAL-NOT-PERMITTED, SEAL-DISK-*, SEAL-CONFIG-INVALID when it is no directory
+ */
 export function openDataDirectory(path: string): void {
-  mkdirSync(path, { recursive: true, mode: 0o700 });
-  const { mode, uid } = statSync(path);
-  if ((mode & 0o077) === 0) return;
-  if (uid !== process.getuid?.())
-    throw new SealError('SEAL-NOT-PERMITTED', `the data directory can be read by others (mode ${(mode & 0o777).toString(8)})`, {
+  try {
+    make(path);
+    const { mode, uid } = statSync(path);
+    accessSync(path, constants.R_OK | constants.W_OK | constants.X_OK);
+    if ((mode & 0o077) === 0) return;
+    if (uid !== process.getuid?.())
+      throw new SealError('SEAL-NOT-PERMITTED', `the data directory can be read by others (mode ${(mode & 0o777).toString(8)})`, {
+        where: path,
+        hint: `chmod 700 ${path}`,
+      });
+    chmodSync(path, 0o700);
+  } catch (thrown) {
+    throw thrown instanceof SealError ? thrown : refused(thrown, path);
+  }
+}
+
+/** One directory after the other: below /proc a recursive mkdir of Node never ends. */
+function make(path: string): void {
+  const info = look(path);
+  if (info?.isDirectory() === false)
+    throw new SealError('SEAL-CONFIG-INVALID', `data: ${displayName(path)} is not a directory`, {
       where: path,
-      hint: `chmod 700 ${path}`,
+      hint: 'name a directory of its own under “data:”',
     });
-  chmodSync(path, 0o700);
+  if (info !== undefined) return;
+  if (dirname(path) !== path) make(dirname(path));
+  mkdirSync(path, 0o700);
+}
+
+function look(path: string): Stats | undefined {
+  return statSync(path, { throwIfNoEntry: false });
+}
+
+const faults: Readonly<Record<string, readonly [code: ErrorCode, message: string, hint: string]>> = {
+  EACCES: ['SEAL-NOT-PERMITTED', 'the data directory belongs to another user', 'run the command as the user of the daemon'],
+  EPERM: ['SEAL-NOT-PERMITTED', 'the data directory belongs to another user', 'run the command as the user of the daemon'],
+  EROFS: ['SEAL-DISK-READONLY', 'the file system of the data directory cannot be written', 'mount it writable and look why it was not'],
+  ENOSPC: ['SEAL-DISK-FULL', 'there is no room for the data directory', 'make room on its file system'],
+};
+
+function refused(thrown: unknown, path: string): SealError {
+  const errno = errnoOf(thrown) ?? '';
+  const [code, message, hint] = faults[errno] ?? [
+    'SEAL-DISK-IO',
+    `the data directory cannot be used: ${thrown instanceof Error ? thrown.message : String(thrown)}`,
+    'correct “data:” of the configuration, or mount the file system',
+  ];
+  return new SealError(code, message, { where: path, hint, cause: thrown });
 }
 
 export function hasFile(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isFile() === true;
+  return look(path)?.isFile() === true;
 }

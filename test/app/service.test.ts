@@ -136,7 +136,7 @@ suite('what fails', () => {
     const { partOf, counts } = announced(house, 'a');
     assert.deepEqual([partOf, counts], [id, { documents: 3, delivered: 3, failed: 0 }]);
     assert.deepEqual(house.files(house.root.failed), []);
-    await assert.rejects(retryBatch(service, { id: batch, again: false }, call), { code: 'SEAL-BATCH-STATE' });
+    await assert.rejects(retryBatch(service, { id: batch, again: false }, call), { code: 'SEAL-BATCH-ENDED' });
   });
 
   test('deliverRest: the rest is delivered, the remainder comes later beside it, with what it is part of', async (t) => {
@@ -168,7 +168,7 @@ suite('what fails', () => {
     await cancelBatch(service, { id }, call);
     await house.reaches(id, 'cancelled');
     assert.deepEqual(house.files(join(house.root.failed, 'a')), ['APPROVED', 'FAILED', 'error.json', 'x.txt']);
-    await assert.rejects(cancelBatch(service, { id }, call), { code: 'SEAL-BATCH-STATE' });
+    await assert.rejects(cancelBatch(service, { id }, call), { code: 'SEAL-BATCH-ENDED' });
     const { batch = '' } = await retryBatch(service, { id, again: false }, call);
     house.key.insert();
     await house.reaches(batch, 'delivered');

@@ -121,6 +121,7 @@ export class ServiceHouse {
       version: '0.0.0-test',
     };
     const service = await openService(app, 'act', { httpServer: httpServer() });
+    service.resident = true;
     this.#t.after(async () => {
       await service.close();
     });

@@ -1,15 +1,16 @@
 import type { Command } from 'commander';
-import type { BatchView, DocumentView } from '../../app/views.ts';
 import { action, wholeNumber, type GlobalOptions, type SetExit } from '../command.ts';
 import { Exit } from '../exit.ts';
 import type { Session } from '../session.ts';
-import type { Terminal } from '../terminal.ts';
+import { printBatch, printBatches } from '../show/batches.ts';
 
 interface ListOptions extends GlobalOptions {
   readonly root?: string;
   readonly state?: string;
   readonly limit: number;
 }
+
+const documentsShown = 200;
 
 /** `batch list|show|retry|cancel|approve` */
 export function batchCommands(program: Command, setExit: SetExit): void {
@@ -34,14 +35,23 @@ export function batchCommands(program: Command, setExit: SetExit): void {
       return Exit.done;
     },
   );
-  action(batch.command('show <id>').description('with its documents'), setExit, async (session, [id = '']) => {
-    const details = await session.call('batch.show', { id });
-    session.terminal.result(details);
-    printBatches(session.terminal, [details]);
-    session.terminal.print();
-    for (const document of details.contents) printDocument(session.terminal, document);
-    return Exit.done;
-  });
+  action<GlobalOptions & { limit?: number }>(
+    batch
+      .command('show <id>')
+      .description('how far it got and why not further, what to do, and its documents')
+      .option(
+        '--limit <n>',
+        `documents at most, failed ones first (default: ${documentsShown}, with --json all)`,
+        wholeNumber(1, 10_000_000),
+      ),
+    setExit,
+    async (session, [id = ''], { limit = session.terminal.json ? undefined : documentsShown }) => {
+      const details = await session.call('batch.show', { id, ...(limit === undefined ? {} : { limit }) });
+      session.terminal.result(details);
+      printBatch(session.terminal, details);
+      return Exit.done;
+    },
+  );
   action<GlobalOptions & { again?: boolean }>(
     batch
       .command('retry <id>')
@@ -67,40 +77,4 @@ async function answer(session: Session, call: Promise<{ readonly message: string
   session.terminal.result(result);
   session.terminal.print(result.message);
   return Exit.done;
-}
-
-function printBatches(terminal: Terminal, batches: readonly BatchView[]): void {
-  if (batches.length === 0) terminal.print('no batches');
-  else
-    terminal.table(
-      batches.map((batch) => [batch.id, batch.root, batch.path, stateOf(terminal, batch), documentsOf(batch)]),
-      ['ID', 'ROOT', 'PATH', 'STATE', 'DOCUMENTS'],
-    );
-  for (const { id, waiting, error } of batches) {
-    const reason = waiting ?? error;
-    if (reason === undefined) continue;
-    terminal.print(`${id}: ${reason.code} ${reason.message}`);
-    if (reason.hint !== undefined) terminal.print(`  ${terminal.style('cyan', 'hint')}: ${reason.hint}`);
-  }
-}
-
-function stateOf(terminal: Terminal, { state, waiting, failed }: BatchView): string {
-  if (waiting !== undefined) return terminal.style('yellow', `${state}, waits`);
-  if (state === 'delivered') return terminal.style(failed > 0 ? 'yellow' : 'green', failed > 0 ? 'delivered in part' : state);
-  return state === 'failed' ? terminal.style('red', state) : state;
-}
-
-function documentsOf({ documents, failed }: BatchView): string {
-  return failed === 0 ? String(documents) : `${documents}, ${failed} failed`;
-}
-
-function printDocument(terminal: Terminal, document: DocumentView): void {
-  const mark =
-    document.state === 'failed' ? terminal.style('red', '✗') : document.state === 'verified' ? terminal.style('green', '✓') : '·';
-  const signed = document.key === undefined ? '' : `  ${document.format ?? ''} ${document.level ?? ''} by ${document.key}`;
-  terminal.print(`${mark} ${document.path}${signed}`);
-  if (document.error !== undefined)
-    terminal.print(
-      `    ${document.error.code} ${document.error.message}${document.error.hint === undefined ? '' : ` (${document.error.hint})`}`,
-    );
 }

@@ -1,0 +1,62 @@
+import assert from 'node:assert/strict';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, test, type TestContext } from 'node:test';
+import { openDataDirectory } from '../../src/effects/data-directory.ts';
+
+function place(t: TestContext): string {
+  const directory = mkdtempSync(join(tmpdir(), 'sealtree-data-'));
+  t.after(() => {
+    rmSync(directory, { recursive: true });
+  });
+  return directory;
+}
+
+describe('data directory', () => {
+  test('is made with what is above it, private; one that others can read is closed to them', (t) => {
+    const path = join(place(t), 'var/lib/data');
+    openDataDirectory(path);
+    assert.equal(statSync(path).mode & 0o777, 0o700);
+    chmodSync(path, 0o755);
+    openDataDirectory(path);
+    assert.equal(statSync(path).mode & 0o777, 0o700);
+  });
+
+  test('a file, or something below a file, is a mistake in the configuration or of the mount, never a defect', (t) => {
+    const file = join(place(t), 'file');
+    writeFileSync(file, '');
+    assert.throws(
+      () => {
+        openDataDirectory(file);
+      },
+      { code: 'SEAL-CONFIG-INVALID', where: file },
+    );
+    assert.throws(
+      () => {
+        openDataDirectory(join(file, 'data'));
+      },
+      { code: /SEAL-(CONFIG-INVALID|DISK-IO)/ },
+    );
+  });
+
+  test('where no directory can be made it says so at once', { skip: process.platform !== 'linux' }, () => {
+    assert.throws(
+      () => {
+        openDataDirectory('/proc/sealtree/data');
+      },
+      { code: /SEAL-(DISK-IO|NOT-PERMITTED)/, hint: /data:|user/ },
+    );
+  });
+
+  test('another user’s is not permitted', { skip: process.getuid?.() === 0 ? 'root may everything' : false }, (t) => {
+    const path = join(place(t), 'closed/data');
+    mkdirSync(join(path, '..'), { mode: 0o500 });
+    assert.throws(
+      () => {
+        openDataDirectory(path);
+      },
+      { code: 'SEAL-NOT-PERMITTED', hint: /user of the daemon/ },
+    );
+  });
+});
