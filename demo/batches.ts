@@ -1,6 +1,6 @@
 import { copyFileSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { top, type Story } from './story.ts';
+import { counted, top, type Story } from './story.ts';
 
 export interface DemoBatches {
   /** `root/path` of batches that must be delivered whole. */
@@ -44,7 +44,7 @@ export function placeBatches(story: Story): DemoBatches {
     }
     if (batch !== 'pdf/draft') writeFileSync(join(directory, 'APPROVED'), '');
     story.say(
-      `${named(batch).replace('/', '/incoming/')}: ${Object.keys(files).length} document(s)${batch === 'pdf/draft' ? ', not approved' : ''}`,
+      `roots/${named(batch).replace('/', '/incoming/')}: ${counted(Object.keys(files).length, 'document')}${batch === 'pdf/draft' ? ', not approved' : ''}`,
     );
   }
   const letters = named('pdf/letters');

@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { styleText } from 'node:util';
 
@@ -9,6 +10,14 @@ export class DemoFailure extends Error {}
 export class DemoNeeds extends Error {}
 
 export const top: string = new URL('..', import.meta.url).pathname;
+
+interface Expected {
+  readonly exits?: readonly number[];
+  /** What the exit status means. */
+  readonly because?: string;
+  /** Lines of the output that would tire a newcomer. */
+  readonly leaveOut?: RegExp;
+}
 
 /** Tells and runs the demo: each command is printed as a person would type it, then run for real. */
 export class Story {
@@ -40,18 +49,21 @@ export class Story {
     for (const line of lines) this.say(line);
   }
 
-  /** Runs a sealtree command; another exit status than the expected ones ends the demo. */
-  run(args: readonly string[], expected: { readonly exits?: readonly number[]; readonly because?: string } = {}): void {
-    const full = args[0] === 'init' ? args : [...args, '--config', this.config];
-    process.stdout.write(
-      `   ${this.#style('dim', '$')} bin/sealtree ${args.map((arg) => arg.replace(`${this.directory}/`, '')).join(' ')}\n`,
-    );
-    const { status, stdout, stderr } = this.#spawn(full);
-    for (const line of `${stdout}${stderr}`.split('\n')) if (line !== '' && !line.startsWith('{')) process.stdout.write(`     ${line}\n`);
+  /** Runs a sealtree command as it is shown; another exit status than the expected ones ends the demo. */
+  run(args: readonly string[], expected: Expected = {}): void {
+    const typed = args.map((arg) => arg.replace(`${this.directory}/`, ''));
+    process.stdout.write(`   ${this.#style('dim', '$')} sealtree ${typed.map(quoted).join(' ')}\n`);
+    const { status, stdout, stderr } = this.#spawn(typed);
     const exits = expected.exits ?? [0];
-    if (status === null || !exits.includes(status))
-      throw new DemoFailure(`“sealtree ${args.join(' ')}” ended with ${String(status)} instead of ${exits.join(' or ')}`);
+    const held = status !== null && exits.includes(status);
+    for (const line of `${stdout}${stderr}`.split('\n')) if (!held || told(line, expected.leaveOut)) this.#print(line);
+    if (!held) throw new DemoFailure(`“sealtree ${typed.join(' ')}” ended with ${String(status)} instead of ${exits.join(' or ')}`);
     if (expected.because !== undefined) this.say(this.#style('dim', `exit status ${status}: ${expected.because}`));
+  }
+
+  /** Paths are short: what lies in the demo's directory is shown as from there. */
+  #print(line: string): void {
+    process.stdout.write(`     ${line.replaceAll(`${this.directory}/`, '')}\n`);
   }
 
   /** The result of a command as JSON. */
@@ -70,9 +82,10 @@ export class Story {
   }
 
   #spawn(args: readonly string[]): { status: number | null; stdout: string; stderr: string } {
+    mkdirSync(this.directory, { recursive: true });
     return spawnSync(process.execPath, ['--disable-warning=ExperimentalWarning', join(top, 'src/cli/main.ts'), ...args], {
       encoding: 'utf8',
-      cwd: this.directory.startsWith('/') ? '/' : undefined,
+      cwd: this.directory,
       maxBuffer: 2 ** 26,
     });
   }
@@ -80,4 +93,19 @@ export class Story {
   #style(style: 'bold' | 'dim' | 'cyan', text: string): string {
     return styleText(style, text, { stream: process.stdout });
   }
+}
+
+/** Not an empty line, not a line of the log, not the path of the configuration. */
+function told(line: string, leaveOut: RegExp | undefined): boolean {
+  return line !== '' && !/^(\{|configuration: )/.test(line) && leaveOut?.test(line) !== true;
+}
+
+/** An argument for a POSIX shell. */
+export function quoted(argument: string): string {
+  return /^[\w./+,:@%=-]+$/.test(argument) ? argument : `'${argument.replaceAll("'", `'\\''`)}'`;
+}
+
+/** `1 document`, `2 documents` */
+export function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }

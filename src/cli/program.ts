@@ -13,6 +13,7 @@ import { statusCommand } from './commands/status.ts';
 import { tsaCommand } from './commands/tsa.ts';
 import { verifyCommand } from './commands/verify.ts';
 import { commonOptions, type SetExit } from './command.ts';
+import { addExamples } from './examples.ts';
 import { Exit, exitOf } from './exit.ts';
 import { Terminal } from './terminal.ts';
 import { packageVersion } from '../compose.ts';
@@ -46,6 +47,7 @@ export function createProgram(setExit: SetExit): Command {
     .showSuggestionAfterError(true)
     .addHelpText('after', exitStatuses);
   for (const add of commands) add(program, setExit);
+  addExamples(program, '');
   overrideExit(program, 'sealtree');
   return program;
 }

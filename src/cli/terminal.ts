@@ -130,6 +130,11 @@ function visible(text: string): number {
   return Array.from(stripVTControlCharacters(text)).length;
 }
 
+/** `1 timestamp`, `2 timestamps` */
+export function counted(count: number, one: string, many = `${one}s`): string {
+  return `${count} ${count === 1 ? one : many}`;
+}
+
 /** The end of a path tells more than its beginning. */
 function shortened(text: string, width: number): string {
   const marks = Array.from(text);

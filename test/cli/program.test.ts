@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { Command } from 'commander';
+import { examples } from '../../src/cli/examples.ts';
 import { createProgram } from '../../src/cli/program.ts';
 import { exitOf, exitOfVerdicts } from '../../src/cli/exit.ts';
 import { SealError } from '../../src/errors.ts';
@@ -43,11 +44,41 @@ describe('a wrong command line is SEAL-USAGE, 64, and says how it is right', () 
     });
 });
 
+const leaves = (command: Command): Command[] => (command.commands.length === 0 ? [command] : command.commands.flatMap(leaves));
+
+/** The words that call a command, without the program's name. */
+function pathOf(command: Command): string[] {
+  const path = [command.name()];
+  for (let parent = command.parent; parent?.parent; parent = parent.parent) path.unshift(parent.name());
+  return path;
+}
+
+test('the help of every command ends with an example, and the command takes it', () => {
+  const commands = leaves(createProgram(() => undefined));
+  assert.deepEqual(Object.keys(examples).sort(), commands.map((command) => pathOf(command).join(' ')).sort());
+  for (const command of commands) {
+    const path = pathOf(command).join(' ');
+    let help = '';
+    command.configureOutput({ writeOut: (text) => (help += text) }).outputHelp();
+    for (const line of examples[path] ?? []) {
+      assert.ok(help.includes(`  ${line}\n`), `${path}: ${line}`);
+      assert.ok(line.startsWith(`sealtree ${path}`), line);
+      const words = line
+        .replace(/ [<>].*$/, '')
+        .split(' ')
+        .slice(1 + pathOf(command).length);
+      const { operands, unknown } = command.parseOptions(words);
+      const { registeredArguments } = command;
+      assert.deepEqual(unknown, [], line);
+      assert.ok(operands.length >= registeredArguments.filter(({ required }) => required).length, line);
+      assert.ok(registeredArguments.at(-1)?.variadic === true || operands.length <= registeredArguments.length, line);
+    }
+  }
+});
+
 test('options that all commands have are taken before and behind the name', () => {
-  const leaves = (command: Command): Command[] => (command.commands.length === 0 ? [command] : command.commands.flatMap(leaves));
   for (const command of leaves(createProgram(() => undefined))) {
-    const path = [command.name()];
-    for (let parent = command.parent; parent?.parent; parent = parent.parent) path.unshift(parent.name());
+    const path = pathOf(command);
     for (const argv of [
       ['--json', '-q', '--config', 'x.yaml', ...path],
       [...path, '--json', '-q', '--config', 'x.yaml'],

@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { action, type GlobalOptions, type SetExit } from '../command.ts';
 import { Exit } from '../exit.ts';
+import { counted } from '../terminal.ts';
 
 interface ExportOptions extends GlobalOptions {
   readonly batch?: string;
@@ -20,7 +21,7 @@ export function archiveCommands(program: Command, setExit: SetExit): void {
     for (const tree of result.trees) {
       const mark = tree.state === 'anchored' ? terminal.style('green', '✓') : terminal.style('yellow', '!');
       terminal.print(
-        `${mark} ${tree.id}: ${tree.leaves} leaves, ${tree.state}${tree.genTime === undefined ? '' : ` ${tree.genTime} by ${tree.tsa ?? ''}`}`,
+        `${mark} ${tree.id}: ${counted(tree.leaves, 'leaf', 'leaves')}, ${tree.state}${tree.genTime === undefined ? '' : ` ${tree.genTime} by ${tree.tsa ?? ''}`}`,
       );
       if (tree.reason !== undefined) terminal.print(`    ${tree.reason}`);
     }
@@ -37,7 +38,7 @@ export function archiveCommands(program: Command, setExit: SetExit): void {
         terminal.print(`${severity === 'damage' ? terminal.style('red', '✗') : terminal.style('yellow', '!')} ${where}: ${what}`);
       terminal.print(
         report.sound
-          ? `${terminal.style('green', '✓')} the archive is sound: ${report.trees} trees, ${report.leaves} leaves, ${report.tokens} timestamps`
+          ? `${terminal.style('green', '✓')} the archive is sound: ${counted(report.trees, 'tree')}, ${counted(report.leaves, 'leaf', 'leaves')}, ${counted(report.tokens, 'timestamp')}`
           : terminal.style('red', 'the archive is damaged: stop the daemon and restore the last backup'),
       );
       return report.sound ? Exit.done : Exit.invalid;

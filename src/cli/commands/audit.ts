@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { action, wholeNumber, type GlobalOptions, type SetExit } from '../command.ts';
 import { Exit } from '../exit.ts';
+import { counted } from '../terminal.ts';
 
 /** `audit show|verify|export` */
 export function auditCommands(program: Command, setExit: SetExit): void {
@@ -28,20 +29,30 @@ export function auditCommands(program: Command, setExit: SetExit): void {
     terminal.result(result);
     terminal.print(
       result.ok
-        ? `${terminal.style('green', '✓')} ${result.rows} rows, the chain holds`
+        ? `${terminal.style('green', '✓')} ${counted(result.rows, 'row')}, the chain holds`
         : `${terminal.style('red', '✗')} ${result.problem ?? ''}`,
     );
     return result.ok ? Exit.done : Exit.invalid;
   });
-  action(audit.command('export').description('all rows as JSON lines on stdout'), setExit, async (session) => {
-    for (let after = 0; !session.terminal.deaf;) {
-      session.signal.throwIfAborted();
-      const rows = await session.call('audit.show', { after, limit: 1000 });
-      for (const row of rows) session.terminal.write(`${JSON.stringify(row)}\n`);
-      const last = rows.at(-1);
-      if (last === undefined) return Exit.done;
-      after = last.seq;
-    }
-    return Exit.done;
-  });
+  action(
+    audit.command('export').description('all rows on stdout: a line of JSON each; with --json one JSON array'),
+    setExit,
+    async (session) => {
+      const { terminal } = session;
+      let before = terminal.json ? '[\n' : '';
+      for (let after = 0; !terminal.deaf;) {
+        session.signal.throwIfAborted();
+        const rows = await session.call('audit.show', { after, limit: 1000 });
+        for (const row of rows) {
+          terminal.write(`${before}${JSON.stringify(row)}${terminal.json ? '' : '\n'}`);
+          if (terminal.json) before = ',\n';
+        }
+        const last = rows.at(-1);
+        if (last === undefined) break;
+        after = last.seq;
+      }
+      if (terminal.json) terminal.write(before === '[\n' ? '[]\n' : '\n]\n');
+      return Exit.done;
+    },
+  );
 }

@@ -11,8 +11,8 @@ export function runCommand(program: Command, setExit: SetExit): void {
     async (session, _, { once }) => {
       const { terminal } = session;
       const outcome = await runDaemon(session.config(), session.configPath, { once: once === true, signal: session.signal });
-      if (once !== true) return Exit.done;
       terminal.result(outcome);
+      if (once !== true) return Exit.done;
       terminal.print(`${outcome.delivered} delivered, ${outcome.inPart} in part, ${outcome.failed} failed, ${outcome.waiting} waiting`);
       if (outcome.failed + outcome.inPart > 0) return Exit.inPart;
       return outcome.waiting > 0 ? Exit.notYet : Exit.done;
