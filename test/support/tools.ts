@@ -13,6 +13,8 @@ const found: Record<string, () => boolean> = {
   softhsm: () => softhsmModule !== undefined && runs('softhsm2-util', ['--version']),
   'softhsm-dev': () => existsSync('/usr/include/softhsm/pkcs11.h'),
   opensc: () => runs('sh', ['-c', 'command -v pkcs11-tool']),
+  pcsc: () =>
+    openscModule !== undefined && existsSync('/usr/lib/pcsc/drivers/serial/libifdvpcd.so') && runs('pcscd', ['--version']) && mayUnshare(),
   pyhanko: () => existsSync(`${venv}/bin/pyhanko`),
   dss: () => existsSync(`${oracleHome}/target/dss-oracle.jar`) && runs('java', ['-version']),
   chromium: () => existsSync('/usr/bin/chromium'),
@@ -28,6 +30,7 @@ export type Tool =
   | 'softhsm'
   | 'softhsm-dev'
   | 'opensc'
+  | 'pcsc'
   | 'pyhanko'
   | 'dss'
   | 'chromium'
@@ -44,6 +47,14 @@ export const softhsmModule = [
   '/usr/lib/aarch64-linux-gnu/softhsm/libsofthsm2.so',
   '/usr/local/lib/softhsm/libsofthsm2.so',
 ].find(existsSync);
+
+/** OpenSC's PKCS#11 module. */
+export const openscModule = ['/usr/lib/x86_64-linux-gnu/opensc-pkcs11.so', '/usr/lib/aarch64-linux-gnu/opensc-pkcs11.so'].find(existsSync);
+
+/** Namespaces of its own: root, and a machine (or container) that permits it. */
+function mayUnshare(): boolean {
+  return runs('unshare', ['--net', '--mount', '--pid', '--fork', 'ip', 'link', 'show', 'lo']);
+}
 
 /** The NIST PKITS certificates and CRLs of PyPI's cryptography-vectors. */
 export function pkitsData(): string | undefined {

@@ -1,0 +1,121 @@
+import assert from 'node:assert/strict';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { stringify } from 'yaml';
+import { opensslCms } from '../support/judges.ts';
+import { assertComplete } from './ready.ts';
+import { deliveries } from './deliveries.ts';
+import { House, until, type Ran } from './house.ts';
+import { readLedger, type Ledger } from './ledger.ts';
+import type { KeyView } from '../../src/app/keys.ts';
+import type { TestAuthority } from '../support/authority-types.ts';
+
+type Settings = Readonly<Record<string, unknown>>;
+
+export interface CardSettings {
+  /** Section `keys`. */
+  readonly keys: Readonly<Record<string, Settings>>;
+  /** Root → names of its keys. */
+  readonly roots: Readonly<Record<string, readonly string[]>>;
+  /** Of the one profile; by default CAdES-B-B, SHA-256, PKCS #1 v1.5, which every card can. */
+  readonly profile?: Settings;
+}
+
+/** A house whose keys lie on cards, trusted by the authority of a test; no network, no timestamps. */
+export class CardHouse extends House {
+  readonly #authority: TestAuthority;
+  #pins = 0;
+
+  constructor(authority: TestAuthority, settings: CardSettings) {
+    super(mkdtempSync(join(tmpdir(), 'sealtree-cards-')));
+    this.#authority = authority;
+    authority.write(this.directory);
+    writeFileSync(this.config, stringify(configuration(settings)));
+  }
+
+  /** Text files `0.txt` … in an approved batch. */
+  batch(root: string, path: string, count: number): void {
+    mkdirSync(this.at(root, 'incoming'), { recursive: true });
+    this.place(root, path, Object.fromEntries(Array.from({ length: count }, (_, n) => [`${n}.txt`, `document ${n} of ${path}\n`])));
+  }
+
+  delivered(root: string, path: string): boolean {
+    return existsSync(join(this.at(root, 'outgoing', path), 'READY'));
+  }
+
+  async untilDelivered(root: string, path: string): Promise<void> {
+    await until(`${path} is delivered`, () => this.delivered(root, path));
+  }
+
+  /**
+   * Every document of a delivered batch has a signature that OpenSSL accepts, up to the anchor. @returns how many each key made
+   */
+  async proven(root: string, path: string, count: number): Promise<Readonly<Record<string, number>>> {
+    const { trust, intermediates } = this.#authority.write(this.directory);
+    assert.ok(assertComplete(this.directory, root).includes(path));
+    const own = deliveries(this.directory, [root]).filter(({ batch }) => batch === path);
+    assert.equal(own.length, count);
+    for (const { document, signature } of own) {
+      assert.ok(signature !== undefined, document);
+      const { accepted, output } = await opensslCms(signature, { anchors: trust, intermediates }, document);
+      assert.ok(accepted, `${signature}: ${output}`);
+    }
+    const report = JSON.parse(readFileSync(join(this.at(root, 'outgoing', path), 'batch-report.json'), 'utf8')) as {
+      documents: readonly { signature: { key: string } }[];
+    };
+    const made: Record<string, number> = {};
+    for (const { signature } of report.documents) made[signature.key] = (made[signature.key] ?? 0) + 1;
+    return made;
+  }
+
+  /** A private file with a PIN. */
+  pinFile(pin: string): string {
+    const file = join(this.directory, `pin-${++this.#pins}`);
+    writeFileSync(file, pin);
+    chmodSync(file, 0o600);
+    return file;
+  }
+
+  /** `key activate` with a PIN. */
+  async activate(key: string, pin: string): Promise<Ran> {
+    return await this.run('key', 'activate', key, '--pin-file', this.pinFile(pin));
+  }
+
+  async key(name: string): Promise<KeyView> {
+    const key = (await this.ask<KeyView[]>('key', 'list')).find((view) => view.name === name);
+    assert.ok(key !== undefined, name);
+    return key;
+  }
+
+  async untilKey(name: string, state: KeyView['state']): Promise<void> {
+    await until(`${name} is ${state}`, async () => (await this.key(name)).state === state);
+  }
+
+  /** Signatures that are recorded so far. */
+  signed(): number {
+    return this.ledger().intents.signed;
+  }
+
+  ledger(): Ledger {
+    return readLedger(this.directory);
+  }
+}
+
+function configuration({ keys, roots, profile }: CardSettings): Settings {
+  return {
+    data: './data',
+    log: { level: 'debug' },
+    trust: { anchors: ['./trust.pem'], certificates: ['./issuing.pem'], crls: ['./root.crl', './issuing.crl'], fetch: false },
+    keys,
+    tsas: { none: { url: 'http://127.0.0.1:9/' } },
+    profiles: { plain: { format: 'cades', level: 'B-B', digest: 'sha256', padding: 'pkcs1', ...profile } },
+    roots: Object.fromEntries(
+      Object.entries(roots).map(([name, names]) => [
+        name,
+        { path: `./roots/${name}`, profile: 'plain', keys: names, settle: '100ms', sweep: '500ms', minFree: '1MiB' },
+      ]),
+    ),
+    archive: { tsas: ['none'] },
+  };
+}
