@@ -1,6 +1,6 @@
 import { randomBytes, sign } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
@@ -8,9 +8,11 @@ import { runDaemon } from '../src/compose.ts';
 import { parseConfig } from '../src/config/load.ts';
 import { writePkcs12 } from '../src/formats/pkcs12.ts';
 import { testAuthority } from '../test/support/authority.ts';
+import { freshDirectory, removeDirectory } from './directory.ts';
 import { median, print } from './measure.ts';
+import { threadShares, threadTimes } from './threads.ts';
 
-const documents = Number(process.env['DOCUMENTS'] ?? 10_000);
+const documents = Number(process.env['DOCUMENTS'] ?? 20_000);
 const warming = 2_000;
 const perBatch = 500;
 const rounds = Number(process.env['ROUNDS'] ?? 3);
@@ -33,7 +35,7 @@ export async function pipeline(row: string, keyType: 'rsa2048' | 'rsa3072', goal
   const { chain, privateKey } = authority.issue({ keyType, profile: 'signer' });
   await rawPace(privateKey);
   // Removed at the end: ext4 is slow to make files where many were removed a moment ago.
-  const top = mkdtempSync(join(tmpdir(), 'sealtree-pipeline-'));
+  const top = freshDirectory('sealtree-pipeline-');
   try {
     for (let round = 0; round < rounds; round++) {
       const directory = join(top, `${round}`);
@@ -48,7 +50,7 @@ export async function pipeline(row: string, keyType: 'rsa2048' | 'rsa3072', goal
       raw.push(await rawPace(privateKey));
     }
   } finally {
-    if (process.env['KEEP'] === undefined) rmSync(top, { recursive: true, force: true });
+    removeDirectory(top);
   }
   const of = (paces: readonly Pace[], which: keyof Pace): number => median(paces.map((pace) => pace[which]));
   const cpu = of(ours, 'cpu') / of(raw, 'cpu');
@@ -94,9 +96,14 @@ async function daemonPace(directory: string): Promise<Pace> {
   try {
     await deliver(join(directory, 'warm'), root, warm);
     const usage = process.cpuUsage();
+    const threads = threadTimes();
     await deliver(join(directory, 'measured'), root, measured);
     const { user, system } = process.cpuUsage(usage);
-    return { wall: (documents / elapsed(join(root, 'outgoing'), measured)) * 1000, cpu: (documents / (user + system)) * 1e6 };
+    process.stdout.write(`  µs of CPU a document by thread: ${threadShares(threads, threadTimes(), documents)}\n`);
+    const wall = elapsed(join(root, 'outgoing'), measured);
+    const busy = (user + system) / 1000 / wall / availableParallelism();
+    process.stdout.write(`  the cores were busy with it ${Math.round(busy * 100)} % of the time\n`);
+    return { wall: (documents / wall) * 1000, cpu: (documents / (user + system)) * 1e6 };
   } finally {
     stop.abort();
     await daemon;

@@ -135,6 +135,7 @@ export class DocumentThread {
   #start(): Worker {
     this.#trust = undefined;
     const worker = new Worker(this.#options.entry, {
+      name: 'documents',
       workerData: this.#progress.buffer,
       resourceLimits: { maxOldGenerationSizeMb: this.#options.memoryLimit },
     });

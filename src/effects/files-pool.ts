@@ -96,7 +96,7 @@ class Thread {
     this.#free = free;
     // Node runs the sources directly; the published package has .js beside this file.
     const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
-    this.#worker = new Worker(new URL(`../workers/hashing.${extension}`, import.meta.url));
+    this.#worker = new Worker(new URL(`../workers/hashing.${extension}`, import.meta.url), { name: 'hashing' });
     this.#worker.on('message', (answers: readonly FileAnswer[]) => {
       for (const answer of answers) this.#answer(answer);
       this.#settle();

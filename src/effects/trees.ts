@@ -90,7 +90,7 @@ class WorkerLink {
   #start(): Worker {
     // Node runs the sources directly; the published package has .js beside this file.
     const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
-    const worker = new Worker(new URL(`../workers/trees.${extension}`, import.meta.url));
+    const worker = new Worker(new URL(`../workers/trees.${extension}`, import.meta.url), { name: 'trees' });
     worker.on('message', (answer: TreeAnswer) => {
       const waiting = this.#waiting.shift();
       if (this.#waiting.length === 0) worker.unref();

@@ -91,7 +91,7 @@ class WatchThread {
     const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
     // A small nursery: what it holds is long-lived, and a large one would only be memory.
     const resourceLimits = { maxYoungGenerationSizeMb: 4 };
-    this.#worker = new Worker(new URL(`../workers/watching.${extension}`, import.meta.url), { resourceLimits });
+    this.#worker = new Worker(new URL(`../workers/watching.${extension}`, import.meta.url), { name: 'watching', resourceLimits });
     this.#worker.on('message', (message: WatchMessage) => {
       this.#onMessage(message);
     });
