@@ -4,6 +4,7 @@ import type { App, Call } from './app/context.ts';
 import { initialize as initializeDirectory, type InitResult } from './app/init.ts';
 import { LiveConfig } from './app/live-config.ts';
 import { isOperation, perform, type OperationName } from './app/operations.ts';
+import { demandUnowned } from './app/own-roots.ts';
 import { runService, type RunOutcome } from './app/run.ts';
 import { openService, type Service } from './app/service.ts';
 import { readTrust, trustOf } from './app/trust.ts';
@@ -12,7 +13,7 @@ import { verifyFiles, type VerifyArgs, type VerifyResult } from './app/verify.ts
 import { loadConfig } from './config/load.ts';
 import { systemClock } from './effects/clock.ts';
 import { askControl, serveControl } from './effects/control.ts';
-import { hasFile, openDataDirectory } from './effects/data-directory.ts';
+import { demandDatabase, hasFile, openDataDirectory } from './effects/data-directory.ts';
 import { documentWorkers } from './effects/documents.ts';
 import { nodeFiles } from './effects/files.ts';
 import { httpServer } from './effects/http-server.ts';
@@ -58,8 +59,15 @@ async function build(config: Config, mode: Mode, logTo: 'configured' | 'warnings
     for (const step of undo.splice(0).reverse()) await step();
   };
   try {
-    openDataDirectory(config.dataDir);
-    if (mode === 'act') {
+    const database = `${config.dataDir}/${databaseName}`;
+    const files = nodeFiles();
+    undo.push(async () => {
+      await files.close();
+    });
+    if (mode === 'read') demandDatabase(config.dataDir, database);
+    else {
+      if (!hasFile(database)) await demandUnowned({ fx: { files }, config });
+      openDataDirectory(config.dataDir);
       const lock = acquireLock(`${config.dataDir}/daemon.lock`);
       undo.push(() => {
         lock.release();
@@ -67,13 +75,9 @@ async function build(config: Config, mode: Mode, logTo: 'configured' | 'warnings
     }
     const clock = systemClock;
     const log = createLog({ clock }, logTo === 'configured' ? config.log : { level: 'error', modules: {} });
-    const store = await openStore({ clock }, { file: `${config.dataDir}/${databaseName}`, readOnly: mode === 'read' });
+    const store = await openStore({ clock }, { file: database, readOnly: mode === 'read' });
     undo.push(async () => {
       await store.close();
-    });
-    const files = nodeFiles();
-    undo.push(async () => {
-      await files.close();
     });
     const documents = documentWorkers({ clock, log });
     undo.push(async () => {
@@ -128,7 +132,6 @@ export interface LocalService {
 
 /** Opens the data directory for one command while no daemon runs (`act`), or beside it (`read`). */
 export async function openLocal(config: Config, mode: Mode): Promise<LocalService> {
-  if (mode === 'read') await ensureDatabase(config);
   const built = await build(config, mode, 'warnings');
   let service: Service | undefined;
   try {
@@ -145,14 +148,6 @@ export async function openLocal(config: Config, mode: Mode): Promise<LocalServic
       await built.close();
     },
   };
-}
-
-/** Before the first run there is nothing to read from: an empty database is made. */
-async function ensureDatabase(config: Config): Promise<void> {
-  if (hasFile(`${config.dataDir}/${databaseName}`)) return;
-  openDataDirectory(config.dataDir);
-  const store = await openStore({ clock: systemClock }, { file: `${config.dataDir}/${databaseName}` });
-  await store.close();
 }
 
 /** Asks the running daemon; `running: false` when there is none. */
@@ -216,6 +211,12 @@ export async function initialize(directory: string): Promise<InitResult> {
         shownAs: directory,
         program: programName,
         timezone: Intl.DateTimeFormat().resolvedOptions().timeZone,
+        createDatabase: async (dataDir) => {
+          openDataDirectory(dataDir);
+          const database = `${dataDir}/${databaseName}`;
+          await (await openStore({ clock }, { file: database })).close();
+          return database;
+        },
       },
     );
   } finally {

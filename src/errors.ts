@@ -14,6 +14,7 @@ export const codes = {
   'SEAL-NOT-PERMITTED': { exit: 77, retryable: false, what: 'the caller may not do this' },
   'SEAL-DAEMON-RUNNING': { exit: 69, retryable: true, what: 'another daemon owns the data directory' },
   'SEAL-DAEMON-ABSENT': { exit: 69, retryable: true, what: 'the command needs a running daemon' },
+  'SEAL-STORE-ABSENT': { exit: 69, retryable: true, what: 'the data directory holds no database' },
   'SEAL-STORE-BUSY': { exit: 75, retryable: true, what: 'the database is in use' },
   'SEAL-STORE-CORRUPT': { exit: 70, retryable: false, what: 'the database is damaged' },
   'SEAL-STORE-SCHEMA': { exit: 69, retryable: false, what: 'the database has a schema this version does not know' },

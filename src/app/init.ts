@@ -18,6 +18,8 @@ export interface InitOptions {
   readonly program: string;
   /** IANA name for the archive's day. */
   readonly timezone: string;
+  /** Makes an empty database in a data directory; resolves to its path. */
+  readonly createDatabase: (dataDir: string) => Promise<string>;
 }
 
 export interface InitResult {
@@ -54,6 +56,8 @@ export async function initialize(fx: InitEffects, options: InitOptions): Promise
   await setup.makeSigners(authority);
   await setup.publishCrls(authority);
   await setup.write('trust.pem', writePem(authority.root.certificate));
+  // Where there was a configuration there was a database too: one that is gone is for the operator to find, not for us to replace.
+  if (!(await setup.exists('roots.yaml'))) await setup.createDatabase(options);
   // Last: a directory with a configuration is complete.
   const { host: address } = new URL(authority.registry.baseUrl);
   await setup.write('roots.yaml', initialConfig({ address, timezone: options.timezone, formats }));
@@ -111,6 +115,16 @@ class Setup {
     if ((await this.#fx.files.stat(path)) !== undefined) return;
     await this.#fx.files.makeDirectory(path, mode);
     this.#created.push(`${path}/`);
+  }
+
+  async exists(name: string): Promise<boolean> {
+    return (await this.#fx.files.stat(`${this.#directory}/${name}`)) !== undefined;
+  }
+
+  async createDatabase({ createDatabase }: InitOptions): Promise<void> {
+    const had = await this.exists('data/sealtree.db');
+    const path = await createDatabase(`${this.#directory}/data`);
+    this.note(had ? [] : [path], [path]);
   }
 
   async write(name: string, text: string): Promise<void> {

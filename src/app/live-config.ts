@@ -86,6 +86,9 @@ function unknownRoot(name: string): never {
   throw new TypeError(`no root ${name}`);
 }
 
+/** Settings that the file calls otherwise. */
+const inFile: Readonly<Record<string, string>> = { dataDir: 'data' };
+
 /** Sections with named entries, and how deep their settings are told apart. */
 const depths: Readonly<Record<string, number>> = { roots: 2, log: 1, keys: 1, pools: 1, tsas: 1, profiles: 1, trust: 1, archive: 1 };
 
@@ -99,7 +102,7 @@ function compare(one: object, other: object, above: string, depth: number): stri
   return names.flatMap((name) => {
     const [a, b] = [Reflect.get(one, name) as unknown, Reflect.get(other, name) as unknown];
     if (isDeepStrictEqual(a, b)) return [];
-    const path = above === '' ? name : `${above}.${name}`;
+    const path = above === '' ? (inFile[name] ?? name) : `${above}.${name}`;
     const deeper = above === '' ? (depths[name] ?? 0) : depth - 1;
     return deeper > 0 && isMapping(a) && isMapping(b) ? compare(a, b, path, deeper) : [path];
   });

@@ -1,6 +1,7 @@
 import { ownerMarker } from '../formats/places.ts';
-import type { RootConfig } from '../model/config.ts';
-import { own } from '../watcher/intake.ts';
+import type { Config, RootConfig } from '../model/config.ts';
+import type { Effects } from '../ports/effects.ts';
+import { own, ownerOf, replaced } from '../watcher/intake.ts';
 import type { App } from './context.ts';
 
 /**
@@ -18,6 +19,18 @@ export async function ownRoots({ fx, config }: Pick<App, 'fx' | 'config'>): Prom
     for (const tree of [root.path, root.incoming, root.outgoing, root.failed, root.done]) await fx.files.makeDirectory(tree);
     await own(fx, root, { dataDirectory: identity, path: config.dataDir });
     await fx.store.setMeta(metaOf(root), root.path);
+  }
+}
+
+/**
+ * Before an empty database is made: a root that was worked on from this data directory tells that there was one. Its file system is not mounted;
+ * a new one would start an empty archive beside the old.
+ * @throws SealError SEAL-ROOT-OWNED
+ */
+export async function demandUnowned({ fx, config }: { readonly fx: Pick<Effects, 'files'>; readonly config: Config }): Promise<void> {
+  for (const root of Object.values(config.roots)) {
+    const owner = await ownerOf(fx, root);
+    if (owner?.path === config.dataDir) throw replaced(root, owner.path);
   }
 }
 

@@ -41,6 +41,7 @@ export function wholeNumber(least: number, most: number): (text: string) => numb
 
 /** For options that are local dates. */
 export function date(text: string): string {
-  if (/^\d{4}-\d\d-\d\d$/.test(text) && !Number.isNaN(Date.parse(text))) return text;
+  const time = /^\d{4}-\d\d-\d\d$/.test(text) ? Date.parse(text) : NaN;
+  if (!Number.isNaN(time) && new Date(time).toISOString().startsWith(text)) return text;
   throw new InvalidArgumentError('A date is written 2026-11-22.');
 }

@@ -12,6 +12,7 @@ export const remedies: Readonly<Record<ErrorCode, string>> = {
   'SEAL-NOT-PERMITTED': 'run the command as the user of the daemon',
   'SEAL-DAEMON-RUNNING': 'stop the other process first, or give this one a data directory of its own',
   'SEAL-DAEMON-ABSENT': 'start it with “sealtree run”',
+  'SEAL-STORE-ABSENT': 'mount the file system of the data directory, or correct “data:”; the first “sealtree run” makes a new one',
   'SEAL-STORE-BUSY': 'wait until the other program that reads or copies the database has ended',
   'SEAL-STORE-CORRUPT': 'stop the daemon, keep a copy of the database with its -wal, then put the last backup back; delete nothing',
   'SEAL-STORE-SCHEMA': 'run the version of Sealtree that wrote the database, or a newer one',

@@ -24,6 +24,27 @@ export function openDataDirectory(path: string): void {
   }
 }
 
+/**
+ * For commands that only read: makes nothing and changes nothing. A data directory without database is a file system that is not mounted, a
+ * mistake in the configuration, or an installation that never ran.
+ * @param file the database
+ * @throws SealError SEAL-STORE-ABSENT, SEAL-NOT-PERMITTED, SEAL-DISK-*
+ */
+export function demandDatabase(path: string, file: string): void {
+  try {
+    if (look(file)?.isFile() === true) {
+      accessSync(file, constants.R_OK);
+      return;
+    }
+  } catch (thrown) {
+    throw refused(thrown, path);
+  }
+  throw new SealError('SEAL-STORE-ABSENT', `${displayName(path)} ${look(path) === undefined ? 'does not exist' : 'holds no database'}`, {
+    where: path,
+    hint: 'mount its file system, or correct “data:” of the configuration; where nothing ran before, “sealtree run” makes it',
+  });
+}
+
 /** One directory after the other: below /proc a recursive mkdir of Node never ends. */
 function make(path: string): void {
   const info = look(path);

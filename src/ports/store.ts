@@ -180,9 +180,13 @@ export interface ArchiveStore {
   /** Days (local dates) that were closed, with or without a tree: what is due is computed from them. */
   recordDay(date: string, closedAt: number, trees: readonly string[]): Promise<void>;
   lastDay(): Promise<string | undefined>;
-  /** Kept by the minute: counts are exact for a `since` on a full minute. */
+  /** Kept by the minute: counts are exact for a `since` and an `until` on a full minute. */
   countTimestamp(tsa: string, at: number, ok: boolean): Promise<void>;
-  timestampCounts(since: number): Promise<readonly { readonly tsa: string; readonly ok: number; readonly failed: number }[]>;
+  /** From `since` (inclusive) to `until` (exclusive; absent: no end), UTC ms. */
+  timestampCounts(
+    since: number,
+    until?: number,
+  ): Promise<readonly { readonly tsa: string; readonly ok: number; readonly failed: number }[]>;
 }
 
 export interface AuditStore {

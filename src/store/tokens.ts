@@ -27,8 +27,8 @@ export function tokenRows(
   const replace = db.prepare('UPDATE tree_tokens SET token = ?, frozen = ? WHERE tree = ? AND n = ? AND frozen = 0');
   const count = db.prepare(`INSERT INTO timestamp_counts (tsa, minute, ok, failed) VALUES (@tsa, @minute, @ok, @failed)
     ON CONFLICT (tsa, minute) DO UPDATE SET ok = ok + @ok, failed = failed + @failed`);
-  const counts = db.prepare<[number], { readonly tsa: string; readonly ok: number; readonly failed: number }>(
-    'SELECT tsa, sum(ok) AS ok, sum(failed) AS failed FROM timestamp_counts WHERE minute >= ? GROUP BY tsa ORDER BY tsa',
+  const counts = db.prepare<[number, number], { readonly tsa: string; readonly ok: number; readonly failed: number }>(
+    'SELECT tsa, sum(ok) AS ok, sum(failed) AS failed FROM timestamp_counts WHERE minute >= ? AND minute < ? GROUP BY tsa ORDER BY tsa',
   );
   const toToken = (tree: string, { n, tsa, token, gen_time: genTime, accuracy, frozen }: Row): TreeToken => {
     return { tree, n, tsa, token, genTime, accuracy, frozen: frozen === 1 };
@@ -61,6 +61,6 @@ export function tokenRows(
     countTimestamp: (tsa, at, ok) => {
       count.run({ tsa, minute: Math.floor(at / 60_000), ok: ok ? 1 : 0, failed: ok ? 0 : 1 });
     },
-    timestampCounts: (since) => counts.all(Math.floor(since / 60_000)),
+    timestampCounts: (since, until = Number.MAX_SAFE_INTEGER) => counts.all(Math.floor(since / 60_000), Math.floor(until / 60_000)),
   };
 }

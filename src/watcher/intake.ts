@@ -6,7 +6,7 @@ export { admit } from './admit.ts';
 export { Candidates, type RootState } from './candidates.ts';
 export { claim, resumeClaim } from './claim.ts';
 export { findFailed } from './failure-files.ts';
-export { disown, own, type Owner } from './owner.ts';
+export { disown, own, ownerOf, replaced, type Owner } from './owner.ts';
 export { formatOf, outputsOf } from './output-names.ts';
 export { FairQueue, type Queued } from './queue.ts';
 export { retry } from './retry.ts';

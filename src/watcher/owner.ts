@@ -1,5 +1,5 @@
 import { SealError } from '../errors.ts';
-import { joinPath } from '../formats/names.ts';
+import { displayName, joinPath } from '../formats/names.ts';
 import { ownerMarker, reservedName } from '../formats/places.ts';
 import type { RootConfig } from '../model/config.ts';
 import type { Effects } from '../ports/effects.ts';
@@ -25,12 +25,31 @@ export async function own({ files }: Pick<Effects, 'files'>, root: RootConfig, o
   if (await files.claimDurable(marker, Buffer.from(text))) return;
   const found = readMarker(await files.read(marker, markerLimit));
   if (found?.dataDirectory === owner.dataDirectory) return;
+  if (found?.path === owner.path) throw replaced(root, found.path);
   throw new SealError(
     'SEAL-ROOT-OWNED',
     `the root ${root.name} belongs to ${found === undefined ? 'somebody unknown' : `the data directory ${found.path}`}`,
     {
       where: marker.toString(),
       hint: 'stop the other daemon for good and remove this file, or give this one a root of its own',
+    },
+  );
+}
+
+/** Who works on a root; undefined: nobody yet, or it is not there. */
+export async function ownerOf({ files }: Pick<Effects, 'files'>, root: RootConfig): Promise<Owner | undefined> {
+  const marker = ownerMarker(root);
+  return (await files.stat(marker)) === undefined ? undefined : readMarker(await files.read(marker, markerLimit));
+}
+
+/** The root remembers a data directory at this place, and what lies there is another one or nothing. */
+export function replaced(root: RootConfig, path: string): SealError {
+  return new SealError(
+    'SEAL-ROOT-OWNED',
+    `the root ${root.name} belongs to a database that was at ${displayName(path)} and is not there now`,
+    {
+      where: ownerMarker(root).toString(),
+      hint: `mount the file system of ${displayName(path)}, or put its last backup back; only to begin with an empty archive on purpose remove this file`,
     },
   );
 }

@@ -31,7 +31,11 @@ const world = (over: Files = files) => ({
   log: new CollectingLog(),
   httpServer: httpServer(),
 });
-const options = (directory: string) => ({ directory, shownAs: directory, program: 'sealtree', timezone: 'Europe/Berlin' });
+const createDatabase = async (dataDir: string): Promise<string> => {
+  await writeFile(join(dataDir, 'sealtree.db'), '');
+  return join(dataDir, 'sealtree.db');
+};
+const options = (directory: string) => ({ directory, shownAs: directory, program: 'sealtree', timezone: 'Europe/Berlin', createDatabase });
 
 describe('init', () => {
   const shared = mkdtempSync(join(tmpdir(), 'sealtree-init-'));
@@ -100,7 +104,12 @@ describe('init', () => {
     }
     await files.remove(join(top, 'roots.yaml'));
     await files.remove(join(top, 'keys/evaluation-ec.p12'));
-    assert.deepEqual((await initialize(world(), options(top))).created, [join(top, 'keys/evaluation-ec.p12'), join(top, 'roots.yaml')]);
+    const third = await initialize(world(), options(top));
+    const made = ['keys/evaluation-ec.p12', 'data/sealtree.db', 'roots.yaml'];
+    assert.deepEqual(
+      third.created,
+      made.map((name) => join(top, name)),
+    );
     loadConfig(join(top, 'roots.yaml'));
   });
 

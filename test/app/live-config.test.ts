@@ -82,7 +82,7 @@ suite('a configuration that changes under a running daemon', () => {
     assert.deepEqual(
       [...needRestart].sort(),
       [
-        ...['archive.digest', 'dataDir', 'monitor', 'tsas.one', 'trust.revocation', 'roots.added', 'roots.letters.approval'],
+        ...['archive.digest', 'data', 'monitor', 'tsas.one', 'trust.revocation', 'roots.added', 'roots.letters.approval'],
         ...['roots.letters.incoming', 'roots.letters.keys', 'roots.letters.ready', 'roots.letters.watch'],
       ].sort(),
     );

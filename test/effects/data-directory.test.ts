@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test, type TestContext } from 'node:test';
-import { openDataDirectory } from '../../src/effects/data-directory.ts';
+import { demandDatabase, openDataDirectory } from '../../src/effects/data-directory.ts';
 
 function place(t: TestContext): string {
   const directory = mkdtempSync(join(tmpdir(), 'sealtree-data-'));
@@ -47,6 +47,20 @@ describe('data directory', () => {
       },
       { code: /SEAL-(DISK-IO|NOT-PERMITTED)/, hint: /data:|user/ },
     );
+  });
+
+  test('whoever only reads makes nothing: no directory and no database where the disk is not mounted', (t) => {
+    const path = join(place(t), 'var/data');
+    const read = (): void => {
+      demandDatabase(path, join(path, 'sealtree.db'));
+    };
+    assert.throws(read, { code: 'SEAL-STORE-ABSENT', where: path, message: /does not exist/, hint: /mount/ });
+    assert.equal(existsSync(join(path, '..')), false);
+    mkdirSync(path, { recursive: true, mode: 0o755 });
+    assert.throws(read, { code: 'SEAL-STORE-ABSENT', message: /holds no database/ });
+    assert.equal(statSync(path).mode & 0o777, 0o755);
+    writeFileSync(join(path, 'sealtree.db'), '');
+    read();
   });
 
   test('another user’s is not permitted', { skip: process.getuid?.() === 0 ? 'root may everything' : false }, (t) => {

@@ -129,6 +129,7 @@ export function treeSuite(open: OpenStoreUnderTest): void {
       { tsa: 'second', ok: 0, failed: 1 },
     ]);
     assert.deepEqual(await store.timestampCounts(4 * minute), []);
+    assert.deepEqual(await store.timestampCounts(0, 0), [], 'the end does not count');
   });
 
   test('single values are kept and replaced', async (t) => {

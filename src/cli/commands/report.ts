@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { action, type GlobalOptions, type SetExit } from '../command.ts';
+import { action, date, type GlobalOptions, type SetExit } from '../command.ts';
 import { Exit } from '../exit.ts';
 
 /** `report --from --to` */
@@ -8,15 +8,16 @@ export function reportCommand(program: Command, setExit: SetExit): void {
     program
       .command('report')
       .description('what came in and went out, signatures by key, timestamps by TSA')
-      .option('--from <date>', 'default: today')
-      .option('--to <date>', 'inclusive; default: --from'),
+      .option('--from <date>', 'a local date of the archive’s time zone; default: today', date)
+      .option('--to <date>', 'inclusive; default: --from', date),
     setExit,
     async (session, _, { from, to }) => {
       const { terminal } = session;
       const report = await session.call('report', { ...(from === undefined ? {} : { from }), ...(to === undefined ? {} : { to }) });
       terminal.result(report);
       const { documents } = report;
-      terminal.print(`${report.from} to ${report.to}${report.evaluation ? '  EVALUATION' : ''}`);
+      const { from: first, to: last, timezone } = report.days;
+      terminal.print(`${first === last ? first : `${first} to ${last}`}, ${timezone}${report.evaluation ? '  EVALUATION' : ''}`);
       terminal.print(
         `documents  in ${documents.in} = delivered ${documents.delivered} + failed ${documents.failed} + waiting ${documents.waiting}`,
       );
