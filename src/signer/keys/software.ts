@@ -47,7 +47,7 @@ function signInPool(
     const pss = algorithm.padding === 'pss' && keyType.type !== 'ec';
     const options = pss
       ? { key, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_DIGEST }
-      : { key, dsaEncoding: 'der' as const };
+      : key;
     sign(algorithm.digest, data, options, (cause, signature) => {
       if (cause) reject(new SealError('SEAL-KEY-DEVICE', `${name}: ${cause.message}`, { where: name, cause }));
       else resolve(signature);
