@@ -87,7 +87,7 @@ function verifyScheme(key: KeyObject, scheme: SignatureScheme, data: Buffer, sig
   const type = key.asymmetricKeyType;
   switch (scheme.scheme) {
     case 'rsa-pkcs1':
-      // PKCS#1 v1.5 is what an RSA key does by itself; naming it costs half as much again as the signature.
+      // PKCS#1 v1.5 is what an RSA key does by itself; naming it makes the check cost half as much again.
       return type === 'rsa' && verify(scheme.digest, data, key, signature);
     case 'rsa-pss':
       return verifyPss(key, scheme, data, signature);

@@ -45,9 +45,7 @@ function signInPool(
     signal?.throwIfAborted();
     if (!canSign(keyType, algorithm)) throw new SealError('SEAL-KEY-MECHANISM', `${name}: a ${keyType.type} key cannot sign like that`);
     const pss = algorithm.padding === 'pss' && keyType.type !== 'ec';
-    const options = pss
-      ? { key, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_DIGEST }
-      : key;
+    const options = pss ? { key, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_DIGEST } : key;
     sign(algorithm.digest, data, options, (cause, signature) => {
       if (cause) reject(new SealError('SEAL-KEY-DEVICE', `${name}: ${cause.message}`, { where: name, cause }));
       else resolve(signature);
