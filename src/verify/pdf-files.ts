@@ -96,6 +96,7 @@ function verifyOne(context: VerifyContext, source: ByteSource, found: PdfSignatu
     provenAt,
     problems: [...problems, ...changes.problems],
     warnings: changes.warnings,
+    mustNameCertificate: found.subFilter === 'ETSI.CAdES.detached',
     ...(found.subFilter === hashedOnce ? { digests: ['sha1' as const] } : {}),
     ...(found.signingTime === undefined ? {} : { claimedTime: found.signingTime }),
   });

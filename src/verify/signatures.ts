@@ -33,6 +33,8 @@ export interface SignatureQuestion {
   readonly claimedTime?: number;
   /** Further digests that the signature rests on. */
   readonly digests?: readonly AnyDigest[];
+  /** Its signed attributes must name the signing certificate, as every AdES signature does. */
+  readonly mustNameCertificate?: boolean;
   /** It is about the value of another signature. */
   readonly countersignature?: boolean;
 }
@@ -53,7 +55,7 @@ export function verifySignature(context: VerifyContext, question: SignatureQuest
   const chain = certificate ? judgeChain(context, certificate, best, purposes.documentSignature, pool) : noCertificate;
   const strength = strengthProblems(context, question, check, best);
   const claimed = question.claimedTime ?? claimedTime(signer);
-  const problems = [...(question.problems ?? []), ...check.problems];
+  const problems = [...(question.problems ?? []), ...check.problems, ...(certificate ? namingProblems(question, check) : [])];
   const claims = claimProblems(claimed, certificate);
   return {
     format: check.certificateProtected ? question.format : 'cms',
@@ -109,6 +111,12 @@ function claimedTime({ signedAttributes }: SignerInfo): number | undefined {
     if (error instanceof SealError) return undefined;
     throw error;
   }
+}
+
+/** EN 319 142-1 §6.3, EN 319 102-1 §5.2.8: whose name may change is not what was signed. */
+function namingProblems({ mustNameCertificate }: SignatureQuestion, { certificateProtected }: SignerCheck): SignerCheck['problems'] {
+  if (mustNameCertificate !== true || certificateProtected) return [];
+  return [{ subIndication: 'SIG_CONSTRAINTS_FAILURE', message: 'a PAdES signature must name its certificate in the signed attributes' }];
 }
 
 interface Strength {
