@@ -2,14 +2,18 @@ import { displayName } from '../formats/names.ts';
 import type { Batch, BatchDocument } from '../model/batch.ts';
 import { reportedDocument, reportHead, type ReportedDocument, type ReportTimes } from './batch-report.ts';
 
+/** The banner and the counts are known last and written last; they stand first. Narrow screens get a block a document instead of a row. */
 const style = `
 body{font:14px/1.45 system-ui,sans-serif;margin:2em auto;max-width:70em;padding:0 1em;color:#1a1a1a;background:#fff;display:flex;flex-direction:column}
-h1{font-size:1.5em;overflow-wrap:anywhere}.banner{order:-1;background:#b45309;color:#fff;padding:.6em 1em;font-weight:bold}
-dl{display:grid;grid-template-columns:max-content auto;gap:.1em 1.5em}dt{color:#555}dd{margin:0;overflow-wrap:anywhere}
-table{border-collapse:collapse;width:100%;margin:1.5em 0}th{text-align:left;font-weight:normal;color:#555;border-bottom:2px solid #777}
-th,td{padding:.4em .6em .4em 0;vertical-align:top}td{border-bottom:1px solid #ccc;overflow-wrap:anywhere}td:last-child{white-space:nowrap}
-code{font-size:11px}.good{color:#15703a;font-weight:bold}.bad{color:#b01c1c;font-weight:bold}.warn{color:#b45309}small{color:#555;display:block}
-@media print{body{margin:0;max-width:none}tr{break-inside:avoid}.banner{print-color-adjust:exact}}`;
+h1{font-size:1.5em;order:-2;margin:.7em 0 0}h1,dd,td{overflow-wrap:anywhere}
+.banner{order:-3;background:#b45309;color:#fff;padding:.6em 1em;margin:0;font-weight:bold}.counts{order:-1;font-size:1.15em}
+dl{display:grid;grid-template-columns:max-content auto;gap:.1em 1.5em;margin:0}dt,th{color:#555}dd{margin:0}
+table{border-collapse:collapse;width:100%;margin:1.5em 0}th{text-align:left;font-weight:normal;border-bottom:2px solid #777}
+th,td{padding:.4em 1em .4em 0;vertical-align:top}td{border-bottom:1px solid #ccc}td:first-child{width:32%}td:last-child{white-space:nowrap}
+code{font-size:11px;word-break:break-all}.good{color:#15703a;font-weight:bold}.bad{color:#b01c1c;font-weight:bold}.warn{color:#a34a06}small{color:#555;display:block}
+@media screen and (max-width:720px){table,tbody,tr,td{display:block}thead{display:none}tr{border-bottom:1px solid #ccc;padding:.6em 0}
+td{border:0;padding:.15em 0}td:first-child{width:auto;font-weight:bold}td small{font-weight:normal}td:empty{display:none}}
+@media print{body{margin:0;padding:0;max-width:none}tr{break-inside:avoid}.banner{print-color-adjust:exact}}`;
 
 const entities: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
 
@@ -36,10 +40,11 @@ export async function* htmlPieces(
   const head = reportHead(batch, times);
   const path = shownName(head.path, head.pathBytes);
   const policy = `<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">`;
+  const viewport = '<meta name="viewport" content="width=device-width, initial-scale=1">';
   yield Buffer.from(
-    `<!doctype html>\n<html lang="en"><head><meta charset="utf-8">${policy}<title>Batch ${path}</title><style>${style}</style></head><body>`,
+    `<!doctype html>\n<html lang="en"><head><meta charset="utf-8">${viewport}${policy}<title>Batch ${path}</title><style>${style}</style></head><body>`,
   );
-  yield Buffer.from(`<h1>Batch ${path}</h1><dl>`);
+  yield Buffer.from(`<h1>Batch <bdi>${path}</bdi></h1><dl>`);
   for (const [term, value] of Object.entries({
     Batch: head.batch,
     Root: head.root,
@@ -65,7 +70,7 @@ export async function* htmlPieces(
     }
   }
   yield Buffer.from(
-    `</tbody></table><p><span class="good">${delivered} delivered</span>${failed > 0 ? `, <span class="bad">${failed} failed</span>` : ''}</p>`,
+    `</tbody></table><p class="counts"><span class="good">${delivered} delivered</span>${failed > 0 ? `, <span class="bad">${failed} failed</span>` : ''}</p>`,
   );
   if (evaluation)
     yield Buffer.from('<p class="banner">EVALUATION: certificates of an evaluation authority were used; this proves nothing to others</p>');
@@ -80,7 +85,7 @@ function seconds(time: string): string {
 function rowOf(document: ReportedDocument): string {
   const { signature, verification, output, error } = document;
   const { file: shownFile = document.document, nameBytes = document.nameBytes } = output ?? {};
-  const file = `${shownName(shownFile, nameBytes)}<small><code>${document.input.sha256 ?? ''}</code> in</small>${output === undefined ? '' : `<small><code>${output.sha256}</code> out</small>`}`;
+  const file = `<bdi>${shownName(shownFile, nameBytes)}</bdi>${hashed('in', document.input.sha256)}${hashed('out', output?.sha256)}`;
   const signed =
     signature === undefined
       ? ''
@@ -88,10 +93,15 @@ function rowOf(document: ReportedDocument): string {
   const verdict =
     error === undefined
       ? '<span class="good">delivered</span>'
-      : `<span class="bad">${error.code}</span><small>${escaped(error.message)}</small><small>${escaped(error.hint ?? '')}</small>`;
+      : `<span class="bad">${error.code}</span>${smalls([error.message, ...(error.hint === undefined ? [] : [error.hint])])}`;
   const checks = `${error !== undefined || verification === undefined ? verdict : ''}${verification === undefined ? '' : checksOf(verification)}`;
   const leaves = document.archive.map(({ tree, index, what }) => `${escaped(tree)}/${index}<small>${escaped(what)}</small>`).join('');
   return `<tr><td>${file}</td><td>${signed}</td><td>${checks}</td><td>${leaves}</td></tr>`;
+}
+
+/** SHA-256 of the document as it came or as it left. */
+function hashed(which: 'in' | 'out', sha256: string | undefined): string {
+  return sha256 === undefined ? '' : `<small>${which} <code>${sha256}</code></small>`;
 }
 
 function checksOf({ indication, checked, warnings }: NonNullable<ReportedDocument['verification']>): string {
