@@ -1,15 +1,11 @@
-import { resolve } from 'node:path';
 import { check, type Finding } from './app/check.ts';
 import type { App, Call } from './app/context.ts';
-import { initialize as initializeDirectory, type InitResult } from './app/init.ts';
 import { LiveConfig } from './app/live-config.ts';
 import { isOperation, perform, type OperationName } from './app/operations.ts';
 import { demandUnowned } from './app/own-roots.ts';
 import { runService, type RunOutcome } from './app/run.ts';
 import { openService, type Service } from './app/service.ts';
 import { readTrust, trustOf } from './app/trust.ts';
-import { serveEvaluationAuthority as serveAuthority } from './app/tsa.ts';
-import { verifyFiles, type VerifyArgs, type VerifyResult } from './app/verify.ts';
 import { loadConfig } from './config/load.ts';
 import { systemClock } from './effects/clock.ts';
 import { askControl, serveControl } from './effects/control.ts';
@@ -25,7 +21,6 @@ import { readSecret } from './effects/secrets.ts';
 import { systemdNotifier } from './effects/systemd.ts';
 import { treeWorker } from './effects/trees.ts';
 import { watchThreads } from './effects/watching.ts';
-import { SealError } from './errors.ts';
 import type { Config } from './model/config.ts';
 import type { ControlRequest, Progress } from './ports/control.ts';
 import type { Effects } from './ports/effects.ts';
@@ -33,7 +28,7 @@ import { keySources } from './signer/keys/index.ts';
 import { timestampAuthorities } from './signer/tsa/index.ts';
 import { acquireLock } from './store/lock.ts';
 import { openStore } from './store/sqlite.ts';
-import { packageVersion, programName } from './effects/version.ts';
+import { packageVersion } from './effects/version.ts';
 
 export { packageVersion };
 
@@ -46,7 +41,8 @@ interface Built {
 
 type Mode = 'act' | 'read';
 
-const databaseName = 'sealtree.db';
+/** In the data directory. */
+export const databaseName = 'sealtree.db';
 
 /**
  * The effects of a configuration. `act` holds the lock of the data directory: one process works on it, the others ask that one. `read` changes
@@ -120,7 +116,7 @@ async function build(config: Config, mode: Mode, logTo: 'configured' | 'warnings
 }
 
 /** Certificates of the evaluation authority point to loopback: its own address may be fetched. */
-function withEvaluation({ trust, evaluation }: Config): Config['trust'] {
+export function withEvaluation({ trust, evaluation }: Config): Config['trust'] {
   return evaluation === undefined ? trust : { ...trust, allowHosts: [...trust.allowHosts, `${evaluation.host}:${evaluation.port}`] };
 }
 
@@ -198,62 +194,6 @@ export async function runDaemon(
   }
 }
 
-/** `init` */
-export async function initialize(directory: string): Promise<InitResult> {
-  const files = nodeFiles();
-  const clock = systemClock;
-  try {
-    const log = createLog({ clock }, { level: 'error', modules: {} });
-    return await initializeDirectory(
-      { clock, files, log, random: systemRandom, httpServer: httpServer() },
-      {
-        directory: resolve(directory),
-        shownAs: directory,
-        program: programName,
-        timezone: Intl.DateTimeFormat().resolvedOptions().timeZone,
-        createDatabase: async (dataDir) => {
-          openDataDirectory(dataDir);
-          const database = `${dataDir}/${databaseName}`;
-          await (await openStore({ clock }, { file: database })).close();
-          return database;
-        },
-      },
-    );
-  } finally {
-    await files.close();
-  }
-}
-
-/** `tsa`: the evaluation authority alone, until the signal. */
-export async function serveEvaluationAuthority(
-  config: Config,
-  signal: AbortSignal,
-  onReady: (addresses: Readonly<Record<string, string>>) => void,
-): Promise<void> {
-  if (config.evaluation === undefined)
-    throw new SealError('SEAL-CONFIG-MISSING', 'the configuration has no section “evaluation”', {
-      where: config.path,
-      hint: 'create one with “sealtree init”',
-    });
-  const files = nodeFiles();
-  const clock = systemClock;
-  const log = createLog({ clock }, config.log);
-  try {
-    const served = await serveAuthority({ clock, files, log, random: systemRandom, httpServer: httpServer() }, config.evaluation);
-    onReady(served.addresses);
-    await new Promise<void>((end) => {
-      if (signal.aborted) end();
-      else
-        signal.addEventListener('abort', () => {
-          end();
-        });
-    });
-    await served.close();
-  } finally {
-    await files.close();
-  }
-}
-
 /** `check`: beside a running daemon it only reads and says so. */
 export async function checkInstallation(
   config: Config,
@@ -269,26 +209,6 @@ export async function checkInstallation(
     }
   } finally {
     await built.close();
-  }
-}
-
-/** `verify`: needs no data directory and no daemon. */
-export async function verifyLocally(
-  config: Config | undefined,
-  args: VerifyArgs,
-  call: Pick<Call, 'progress' | 'signal'>,
-): Promise<VerifyResult> {
-  const clock = systemClock;
-  const log = createLog({ clock }, { level: 'error', modules: {} });
-  const files = nodeFiles();
-  const documents = documentWorkers({ clock, log });
-  try {
-    const trust = config === undefined ? { crls: [], fetch: false, allowHosts: [] } : withEvaluation(config);
-    const revocation = revocationSource({ clock, files, http: httpClient(), log }, trust);
-    return await verifyFiles({ clock, documents, files, revocation }, config, args, call);
-  } finally {
-    await documents.close();
-    await files.close();
   }
 }
 

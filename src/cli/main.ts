@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 import { keepAlive } from '../compose.ts';
 import { runCommandLine } from './program.ts';
 

@@ -33,6 +33,7 @@ const breaches: readonly (readonly [rule: string, file: string, line: string])[]
   ['app-uses-entries', 'app/planted.ts', "import '../effects/clock.ts';"],
   ['doors-call-use-cases', 'cli/planted.ts', "import '../batch/runner.ts';"],
   ['only-cli-calls-compose', 'app/planted.ts', "import '../compose.ts';"],
+  ['only-cli-calls-compose', 'app/planted.ts', "import '../compose/verify.ts';"],
   ['only-compose-plugs-adapters', 'app/planted.ts', "import '../store/sqlite.ts';"],
   ['adapters-look-down', 'effects/planted.ts', "import '../app/context.ts';"],
   ['io-at-the-edge', 'archive/planted.ts', "import 'node:fs';"],

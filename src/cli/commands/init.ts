@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import { initialize } from '../../compose.ts';
+import { initialize } from '../../compose/evaluation.ts';
 import { action, type SetExit } from '../command.ts';
 import { Exit } from '../exit.ts';
 

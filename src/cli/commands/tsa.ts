@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { serveEvaluationAuthority } from '../../compose.ts';
+import { serveEvaluationAuthority } from '../../compose/evaluation.ts';
 import { action, type SetExit } from '../command.ts';
 import { Exit } from '../exit.ts';
 

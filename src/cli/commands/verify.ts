@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { InvalidArgumentError, Option, type Command } from 'commander';
-import { verifyLocally } from '../../compose.ts';
+import { verifyLocally } from '../../compose/verify.ts';
 import { SealError } from '../../errors.ts';
 import type { DigestAlgorithm } from '../../model/algorithms.ts';
 import type { FileReport, Indication } from '../../model/verification.ts';
