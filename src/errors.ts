@@ -58,7 +58,7 @@ export const codes = {
   'SEAL-KEY-MODULE': { exit: 69, retryable: false, what: 'the PKCS#11 module cannot be loaded' },
   'SEAL-KEY-MECHANISM': { exit: 69, retryable: false, what: 'the key does not offer the mechanism the profile needs' },
   'SEAL-KEY-DENIED': { exit: 77, retryable: false, what: 'the root may not use this key' },
-  'SEAL-SIGN-DOUBT': { exit: 70, retryable: true, what: 'a signature may have been made without being recorded' },
+  'SEAL-SIGN-DOUBT': { exit: 75, retryable: true, what: 'a signature may have been made without being recorded; a person decides' },
   'SEAL-SIGN-BAD': { exit: 70, retryable: true, what: 'a new signature does not verify' },
   'SEAL-VERIFY-FAILED': { exit: 1, retryable: false, what: 'verification before release failed' },
   'SEAL-TRUST-REVOCATION': { exit: 75, retryable: true, what: 'revocation data cannot be had' },

@@ -21,7 +21,11 @@ export interface KeyView extends Pick<KeyStatus, 'name' | 'source' | 'reason' | 
   readonly signatures: number;
   /** Signatures that may have been made without being recorded; they count. */
   readonly inDoubt: number;
+  /** Signatures that a kill may have cut off in our own process: nobody has them, they do not count. */
+  readonly discarded: number;
 }
+
+type Counted = 'signaturesToday' | 'signatures' | 'inDoubt' | 'discarded';
 
 const day = 86_400_000;
 
@@ -58,13 +62,14 @@ async function keyView({ fx }: Pick<App, 'fx'>, source: KeySource): Promise<KeyV
   };
 }
 
-async function counts({ fx }: Pick<App, 'fx'>, name: string): Promise<Pick<KeyView, 'signaturesToday' | 'signatures' | 'inDoubt'>> {
+async function counts({ fx }: Pick<App, 'fx'>, name: string): Promise<Pick<KeyView, Counted>> {
   const now = fx.clock.now();
   const [today, ever] = await Promise.all([fx.store.signatureCounts(name, now - (now % day)), fx.store.signatureCounts(name, 0)]);
   return {
     signaturesToday: today.signed + today.doubt + today.open,
     signatures: ever.signed + ever.doubt + ever.open,
     inDoubt: ever.doubt,
+    discarded: ever.discarded,
   };
 }
 

@@ -10,6 +10,7 @@ import { perform, type OperationName } from './operations.ts';
 import { ownRoots } from './own-roots.ts';
 import type { Service } from './service.ts';
 import { endInterrupted } from './command-batch.ts';
+import { settleDoubts } from '../batch/sign-step.ts';
 
 export interface RunOptions {
   /** Settle, process approved batches, then stop. */
@@ -109,13 +110,9 @@ class Daemon {
   /** What an earlier run left. */
   async #takeUp(): Promise<void> {
     const { app, runner } = this.#service;
-    const { log, store, clock } = app.fx;
+    const { log } = app.fx;
     await endInterrupted(app);
-    for (const doubt of await store.settleDoubts(clock.now()))
-      log.warn(
-        { document: doubt.document, key: doubt.key },
-        'a signature may have been made without being recorded: it counts, and the document is signed again',
-      );
+    await settleDoubts(app);
     const resumed = await runner.resume();
     if (resumed > 0) log.info({ batches: resumed }, 'unfinished batches are taken up again');
   }

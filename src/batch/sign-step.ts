@@ -10,7 +10,7 @@ import type { ReleaseVerifier } from '../verify/release.ts';
 
 export interface SignStepParts {
   readonly fx: Effects;
-  readonly config: Pick<Config, 'dataDir' | 'profiles' | 'tsas'>;
+  readonly config: Pick<Config, 'dataDir' | 'keys' | 'profiles' | 'tsas'>;
   readonly pool: SigningPool;
   readonly release: ReleaseVerifier;
 }
@@ -40,7 +40,7 @@ export async function signAndVerify(
 ): Promise<StepResult> {
   const { fx } = parts;
   let waits: ErrorReport | undefined;
-  await settleDoubts(fx, batch.id);
+  await settleDoubts(parts, batch.id);
   if (batch.keys.length === 0) await takeUnsigned(fx, batch);
   else {
     const verify = async (documents: readonly BatchDocument[]): Promise<void> => {
@@ -60,11 +60,23 @@ export async function signAndVerify(
   return await judge(fx, batch.id, options.onError);
 }
 
-/** After a step that could not record what a key did: the signatures count, and the documents are signed again. */
-async function settleDoubts({ clock, log, store }: Pick<Effects, 'clock' | 'log' | 'store'>, batch: string): Promise<void> {
-  const doubts = await store.settleDoubts(clock.now(), batch);
-  if (doubts.length > 0)
-    log.warn({ batch, documents: doubts.length }, 'signatures were made and not recorded: their documents are signed again');
+/**
+ * After a kill, or a step that could not record what a key did. In doubt: a card, an HSM or a service may have signed; that counts, and the document is
+ * signed again or waits for a person, as the key's `onDoubt` says. Discarded: the key is in our own process, so nobody has what was not recorded.
+ * @param batch of which nothing is being signed now; absent: everything that an earlier process left
+ * @throws SealError SEAL-STORE-*, SEAL-DISK-*
+ */
+export async function settleDoubts({ fx, config }: Pick<SignStepParts, 'fx' | 'config'>, batch?: string): Promise<void> {
+  const ask = Object.values(config.keys).flatMap((key) => (key.source === 'pkcs11' && key.onDoubt === 'ask' ? [key.name] : []));
+  const settled = await fx.store.settleDoubts(fx.clock.now(), batch, ask);
+  for (const { batch, document, key, outcome } of settled) {
+    if (outcome === 'discarded') continue;
+    const then = ask.includes(key) ? 'and “batch retry” has the document signed again' : 'and the document is signed again';
+    fx.log.warn({ batch, document, key }, `a signature may have been made without being recorded: it counts, ${then}`);
+  }
+  const discarded = settled.filter(({ outcome }) => outcome === 'discarded').length;
+  if (discarded > 0)
+    fx.log.info({ documents: discarded }, 'nothing is lost: documents whose signatures had not left the process are signed anew');
 }
 
 async function sign(
@@ -137,7 +149,7 @@ function sha256Of({ digests, relPath }: BatchDocument): Buffer {
 
 /** Every document is verified or has failed by now; how the batch goes on is a matter of those that failed. */
 async function judge({ store }: Pick<Effects, 'store'>, id: string, onError: SignStepOptions['onError']): Promise<StepResult> {
-  for (const state of ['spooled', 'signing', 'signed'] as const) {
+  for (const state of ['spooled', 'signing', 'stamping', 'signed'] as const) {
     const [left] = await store.documents(id, { state, limit: 1 });
     if (left !== undefined)
       throw new SealError('SEAL-INTERNAL', `a document is ${state} although all were worked on`, { where: displayName(left.relPath) });

@@ -56,7 +56,7 @@ export const remedies: Readonly<Record<ErrorCode, string>> = {
   'SEAL-KEY-MODULE': 'correct “module:” of the key; smartcards need the package pkcs11js, which needs a C compiler when it is installed',
   'SEAL-KEY-MECHANISM': 'choose another digest or padding in the profile, or another key',
   'SEAL-KEY-DENIED': 'name the key under “keys:” of the root, and the root under “roots:” of the key',
-  'SEAL-SIGN-DOUBT': 'nothing: the signature counts against the key and the document is signed again',
+  'SEAL-SIGN-DOUBT': 'the key has `onDoubt: ask`: decide whether the document may be signed a second time, then `batch retry`',
   'SEAL-SIGN-BAD': 'try the key with “sealtree key test NAME”; the signature was thrown away',
   'SEAL-VERIFY-FAILED': 'look at certificate, trust anchors and revocation data with “sealtree check --sign”, then “batch retry”',
   'SEAL-TRUST-REVOCATION':

@@ -60,6 +60,7 @@ const pkcs11 = section({
   pin: secret.optional(),
   kind: z.enum(['mass', 'individual']).default('mass'),
   maxSignatures: z.int().min(1).optional(),
+  onDoubt: z.enum(['sign', 'ask']).default('sign'),
   maxHours: z.number().positive().optional(),
   sessions: z.int().min(1).max(64).default(1),
   timeout: duration.default(30_000),

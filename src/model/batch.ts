@@ -2,6 +2,7 @@ import type { ErrorReport } from '../errors.ts';
 import type { DigestAlgorithm } from './algorithms.ts';
 import type { LeafKind } from './archive.ts';
 import type { OutputPart } from '../ports/bytes.ts';
+import type { Prepared } from '../ports/documents.ts';
 import type { FormatName, Level } from './signature.ts';
 import type { FileReport } from './verification.ts';
 
@@ -75,7 +76,8 @@ export interface Batch {
   readonly failed: number;
 }
 
-export type DocumentState = 'spooled' | 'signing' | 'signed' | 'verified' | 'failed';
+/** stamping: the key has made the signature value, which is recorded; its timestamp is outstanding. */
+export type DocumentState = 'spooled' | 'signing' | 'stamping' | 'signed' | 'verified' | 'failed';
 
 export interface BatchDocument {
   readonly id: number;
@@ -119,6 +121,19 @@ export interface LeafReference {
   readonly what: LeafKind;
 }
 
+/** A signature value as its key made it, with all that is needed to finish the output without that key. */
+export interface SignatureValue {
+  readonly key: string;
+  /** SHA-256 of the signing certificate. */
+  readonly certificate: Buffer;
+  /** UTC ms. */
+  readonly signingTime: number;
+  /** What was signed, as its format left it. */
+  readonly prepared: Prepared;
+  /** RSA block, or DER SEQUENCE {r, s} for ECDSA. */
+  readonly value: Buffer;
+}
+
 /** A committed intent: from here on a signature may exist. */
 export interface SigningIntent {
   readonly id: number;
@@ -126,4 +141,14 @@ export interface SigningIntent {
   readonly key: string;
   /** UTC ms */
   readonly at: number;
+}
+
+/** An intent without an outcome, and what became of it. */
+export interface SettledIntent extends SigningIntent {
+  readonly batch: string;
+  /**
+   * `doubt`: a card, an HSM or a service may have made the signature; it counts. `discarded`: the key is in our own process, which ended before it
+   * recorded the signature; if it was made, nobody has it, and it does not count.
+   */
+  readonly outcome: 'doubt' | 'discarded';
 }

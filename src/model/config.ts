@@ -80,6 +80,8 @@ export interface Pkcs11KeyConfig extends KeyCommon {
   /** Individual: PIN for each signature. */
   readonly kind: 'mass' | 'individual';
   readonly maxSignatures?: number;
+  /** A signature in doubt: its document is signed again, or fails until a person retries the batch. */
+  readonly onDoubt: 'sign' | 'ask';
   /** ms */
   readonly maxTime?: number;
   /** Parallel sessions; 1 for a card. */

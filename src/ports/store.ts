@@ -1,6 +1,16 @@
 import type { AuditRow, Blob, Leaf, NewLeaf, Tree, TreeNodes, TreeToken } from '../model/archive.ts';
 import type { DigestAlgorithm } from '../model/algorithms.ts';
-import type { Batch, BatchDocument, BatchState, DocumentSignature, LeafReference, SigningIntent, WaitReason } from '../model/batch.ts';
+import type {
+  Batch,
+  BatchDocument,
+  BatchState,
+  DocumentSignature,
+  LeafReference,
+  SettledIntent,
+  SignatureValue,
+  SigningIntent,
+  WaitReason,
+} from '../model/batch.ts';
 import type { ErrorReport } from '../errors.ts';
 
 /**
@@ -21,7 +31,8 @@ export interface BatchStore {
   /**
    * The spool's content; replaces what an interrupted copy left. Moves claimed → spooled.
    * A document that an earlier attempt (`partOf`, any number back: failed or cancelled, same root and profile) signed with a key of this
-   * batch under the same path and with the same SHA-256 takes that signature over and is `signed` at once; it is verified again.
+   * batch under the same path and with the same SHA-256 takes that signature over and is `signed` at once; it is verified again. So does one
+   * whose signature value waits for its timestamp: it is `stamping`.
    */
   recordSpooled(id: string, documents: readonly NewDocument[], change?: BatchChange): Promise<void>;
   /**
@@ -46,20 +57,34 @@ export interface BatchStore {
   /**
    * Before C_Sign: one row a document. Counts against the key. Documents become `signing`.
    * Each must be `spooled` and its batch `admitted`, else `SEAL-BATCH-STATE` and nothing is written: no document is signed twice at once.
+   * @param own the key is in this process: what is not recorded when the process ends does not exist outside
    */
-  recordIntents(key: string, documents: readonly number[], at: number): Promise<SigningIntent[]>;
+  recordIntents(key: string, documents: readonly number[], at: number, own?: boolean): Promise<SigningIntent[]>;
   /** After it: the outcomes of a chunk, in one transaction. Intents are closed with them. */
   recordOutcomes(outcomes: readonly SigningOutcome[]): Promise<void>;
+  /** Values of documents that are `stamping`, in the order of `documents`; others are left out. */
+  signatureValues(documents: readonly number[]): Promise<{ readonly document: number; readonly value: SignatureValue }[]>;
+  /** `stamping` → `signed`, or failed: in one transaction; the values are not needed any more. A document that has failed meanwhile stays failed. */
+  recordStamped(outcomes: readonly StampingOutcome[]): Promise<void>;
   /** Verification of a chunk: `signed` → `verified`, or failed. In a batch without keys (`keys: none`) `spooled` → `verified`. */
   recordVerified(results: readonly VerifiedDocument[]): Promise<void>;
   failDocuments(failures: readonly { readonly document: number; readonly error: ErrorReport }[]): Promise<void>;
   /**
    * Intents without an outcome that nobody works on: those from before this process, or all of a batch. A signature may exist that nobody
-   * recorded. Closes them as `doubt`, puts their documents back to `spooled` (policy: sign again) and tells which.
+   * recorded. Closes them as `doubt` or `discarded`, puts their documents back to `spooled` (policy: sign again) and tells which.
    * @param batch of which nothing is being signed now
+   * @param ask keys of which a person decides about each signature in doubt: those documents fail with `SEAL-SIGN-DOUBT`
    */
-  settleDoubts(at: number, batch?: string): Promise<SigningIntent[]>;
-  signatureCounts(key: string, since: number): Promise<{ readonly signed: number; readonly doubt: number; readonly open: number }>;
+  settleDoubts(at: number, batch?: string, ask?: readonly string[]): Promise<SettledIntent[]>;
+  signatureCounts(key: string, since: number): Promise<SignatureCounts>;
+}
+
+export interface SignatureCounts {
+  readonly signed: number;
+  readonly doubt: number;
+  readonly open: number;
+  /** Count against nothing: made in a process that ended before it recorded them, if at all. */
+  readonly discarded: number;
 }
 
 export interface NewBatch {
@@ -113,8 +138,13 @@ export interface BatchQuery {
 
 export type SigningOutcome =
   | { readonly intent: number; readonly document: number; readonly signature: DocumentSignature }
+  /** The key has signed, the timestamp is outstanding: the document is `stamping`. */
+  | { readonly intent: number; readonly document: number; readonly value: SignatureValue }
   /** `again`: the document goes back to the queue (card pulled); else it has failed. */
   | { readonly intent: number; readonly document: number; readonly error: ErrorReport; readonly again: boolean; readonly spent: boolean };
+
+export type StampingOutcome =
+  { readonly document: number; readonly signature: DocumentSignature } | { readonly document: number; readonly error: ErrorReport };
 
 export interface VerifiedDocument {
   readonly document: number;

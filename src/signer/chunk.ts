@@ -1,31 +1,21 @@
 import { SealError, asSealError } from '../errors.ts';
 import { sha256 } from '../formats/digests.ts';
 import { displayName } from '../formats/names.ts';
+import { finishDocuments, recordDurably, signedDocuments, stampDocuments } from './finishing.ts';
 import { maybeSpent } from './lane.ts';
-import { outputName, signParameters } from './parameters.ts';
-import { stampSignature } from './stamping.ts';
-import type { StampEffects, StampOptions } from './stamping.ts';
+import { signParameters } from './parameters.ts';
+import type { FinishingEffects, FinishingJob, SignedDocument, ValuedDocument } from './finishing.ts';
 import type { Lane } from './lane.ts';
-import type { BatchDocument, DocumentSignature, SigningIntent } from '../model/batch.ts';
-import type { Profile } from '../model/signature.ts';
+import type { BatchDocument, SigningIntent } from '../model/batch.ts';
 import type { Prepared } from '../ports/documents.ts';
 import type { Effects } from '../ports/effects.ts';
-import type { Path } from '../ports/files.ts';
 import type { SigningOutcome } from '../ports/store.ts';
 
-export type ChunkEffects = StampEffects & Pick<Effects, 'documents'>;
+export type ChunkEffects = FinishingEffects;
 
-export interface ChunkJob {
-  readonly profile: Profile;
-  readonly spoolPath: (document: BatchDocument) => Path;
+export interface ChunkJob extends FinishingJob {
   readonly password?: Buffer;
-  readonly stamps: StampOptions;
   readonly signal: AbortSignal;
-}
-
-/** A document with its signature, recorded. */
-export interface SignedDocument extends BatchDocument {
-  readonly signature: DocumentSignature;
 }
 
 export interface ChunkResult {
@@ -42,18 +32,18 @@ interface Ready {
   readonly prepared: Prepared;
 }
 
-interface Valued extends Ready {
+interface Intended extends Ready {
   readonly intent: SigningIntent;
-  readonly value: Buffer;
 }
 
-/** Timestamps asked for at the same time. */
-const stampsAtOnce = 8;
+interface Valued extends ValuedDocument {
+  readonly intent: SigningIntent;
+}
 
 /**
- * Some documents on one lane: prepare → wait for the key → intents, committed → signatures, each verified at once → timestamps → finish →
- * outcomes, in one transaction. The key is free again before the timestamps. Documents that cannot be prepared fail; a key that fails puts its
- * documents back.
+ * Some documents on one lane: prepare → wait for the key → intents, committed → signatures, each verified at once → values, recorded → timestamps →
+ * finish → outcomes. The key is free again after its signatures. Without timestamps the outcome follows at once, and the values are not recorded for
+ * themselves. Documents that cannot be prepared fail; a key that fails puts its documents back.
  * @throws SealError SEAL-STORE-*, SEAL-DISK-* when the database does not take it
  */
 export async function signChunk(fx: ChunkEffects, job: ChunkJob, lane: Lane, documents: readonly BatchDocument[]): Promise<ChunkResult> {
@@ -67,17 +57,51 @@ export async function signChunk(fx: ChunkEffects, job: ChunkJob, lane: Lane, doc
     lane.trim(ready.length);
     const rest = ready.map(({ document }) => document);
     if (ready.length === 0 || !(await lane.ready(job.signal))) return { signed: [], again: rest, failed, keyFailed: false };
-    const intents = await fx.store.recordIntents(lane.key.name, rest.map(({ id }) => id), fx.clock.now()); // prettier-ignore
-    valued = await callKey(lane, job.signal, pair(ready, intents), outcomes);
+    const ids = rest.map(({ id }) => id);
+    const intents = await fx.store.recordIntents(lane.key.name, ids, fx.clock.now(), lane.key.trusted === true);
+    valued = await callKey(lane, job.signal, pair(ready, intents), signingTime, outcomes);
   } finally {
     lane.release();
   }
-  const signed = await finish(fx, job, lane, valued, signingTime, outcomes);
-  await recordOutcomes(fx, outcomes);
-  const back = new Set(outcomes.flatMap((outcome) => ('again' in outcome && outcome.again ? [outcome.document] : [])));
+  const back = new Set(outcomes.map(({ document }) => document));
   const again = documents.filter(({ id }) => back.has(id));
-  failed += outcomes.filter((outcome) => 'again' in outcome && !outcome.again).length;
-  return { signed, again, failed, keyFailed: again.length > 0 && !job.signal.aborted };
+  const record = job.profile.level === 'B-B' ? finishAndRecord : recordAndStamp;
+  const ended = await record(fx, job, valued, outcomes);
+  return { ...ended, again, failed: failed + ended.failed, keyFailed: again.length > 0 && !job.signal.aborted };
+}
+
+type Ended = Pick<ChunkResult, 'signed' | 'failed'>;
+
+async function finishAndRecord(
+  fx: ChunkEffects,
+  job: ChunkJob,
+  valued: readonly Valued[],
+  outcomes: readonly SigningOutcome[],
+): Promise<Ended> {
+  const finished = await finishDocuments(fx, job, valued);
+  const ended = finished.map((one, index): SigningOutcome => {
+    const document = one.document.id;
+    const intent = valued[index]?.intent.id ?? 0;
+    if ('signature' in one) return { intent, document, signature: one.signature };
+    return { intent, document, error: one.error, again: false, spent: true };
+  });
+  const all = [...outcomes, ...ended];
+  await recordDurably(fx, all.length, () => fx.store.recordOutcomes(all));
+  const signed = signedDocuments(finished);
+  return { signed, failed: finished.length - signed.length };
+}
+
+/** The values are on disk before an authority is asked: it may take days, and a restart must not cost the card a second signature. */
+async function recordAndStamp(
+  fx: ChunkEffects,
+  job: ChunkJob,
+  valued: readonly Valued[],
+  outcomes: readonly SigningOutcome[],
+): Promise<Ended> {
+  const made = valued.map(({ intent, document, value }): SigningOutcome => ({ intent: intent.id, document: document.id, value }));
+  const all = [...outcomes, ...made];
+  await recordDurably(fx, all.length, () => fx.store.recordOutcomes(all));
+  return await stampDocuments(fx, job, valued);
 }
 
 async function prepare(
@@ -107,7 +131,7 @@ async function prepare(
   return { ready, broken: failures.length };
 }
 
-function pair(ready: readonly Ready[], intents: readonly SigningIntent[]): (Ready & { readonly intent: SigningIntent })[] {
+function pair(ready: readonly Ready[], intents: readonly SigningIntent[]): Intended[] {
   return ready.map((item) => {
     const intent = intents.find(({ document }) => document === item.document.id);
     if (intent === undefined) throw new SealError('SEAL-INTERNAL', `no intent for document ${item.document.id}`);
@@ -119,101 +143,25 @@ function pair(ready: readonly Ready[], intents: readonly SigningIntent[]): (Read
 async function callKey(
   lane: Lane,
   signal: AbortSignal,
-  items: readonly (Ready & { readonly intent: SigningIntent })[],
+  items: readonly Intended[],
+  signingTime: number,
   outcomes: SigningOutcome[],
 ): Promise<Valued[]> {
+  const { key } = lane;
+  const certificate = sha256(key.chain[0] ?? Buffer.alloc(0));
   const made = await Promise.all(
-    items.map(async (item): Promise<Valued | undefined> => {
+    items.map(async ({ intent, document, prepared }): Promise<Valued | undefined> => {
       try {
-        return { ...item, value: await lane.sign(item.prepared.signature.toBeSigned, signal) };
+        const value = await lane.sign(prepared.signature.toBeSigned, signal);
+        return { intent, document, value: { key: key.name, certificate, signingTime, prepared, value } };
       } catch (thrown) {
         const interrupted = signal.aborted && thrown === signal.reason;
         const error = asSealError(thrown);
         const spent = !interrupted && maybeSpent(error);
-        outcomes.push({ intent: item.intent.id, document: item.document.id, error: error.toJSON(), again: true, spent });
+        outcomes.push({ intent: intent.id, document: document.id, error: error.toJSON(), again: true, spent });
         return undefined;
       }
     }),
   );
   return made.filter((item) => item !== undefined);
-}
-
-/** Timestamps where the level wants them, then the signature is put in its place; what cannot be finished becomes an outcome. */
-async function finish(
-  fx: ChunkEffects,
-  job: ChunkJob,
-  { key }: Lane,
-  valued: readonly Valued[],
-  signingTime: number,
-  outcomes: SigningOutcome[],
-): Promise<SignedDocument[]> {
-  const { profile } = job;
-  const stamped = await stampAll(fx, job, valued, outcomes);
-  if (stamped.length === 0) return [];
-  const answers = await fx.documents.finish(
-    stamped.map(({ document, prepared, value, token }) => ({
-      path: job.spoolPath(document),
-      prepared,
-      signatureValue: value,
-      ...(token === undefined ? {} : { signatureTimestamp: token }),
-    })),
-  );
-  const certificate = sha256(key.chain[0] ?? Buffer.alloc(0));
-  return stamped.flatMap(({ document, prepared, intent, token }, index) => {
-    const answer = answers[index];
-    if (answer?.ok !== true) {
-      const error = answer?.error ?? new SealError('SEAL-INTERNAL', 'no answer for this document').toJSON();
-      outcomes.push({ intent: intent.id, document: document.id, error, again: false, spent: true });
-      return [];
-    }
-    const signature: DocumentSignature = {
-      key: key.name,
-      certificate,
-      format: prepared.format,
-      level: profile.level === 'B-B' || token !== undefined ? profile.level : 'B-B',
-      signingTime,
-      parts: answer.value.parts,
-      outputName: outputName(profile, prepared.format, document),
-    };
-    outcomes.push({ intent: intent.id, document: document.id, signature });
-    return [{ ...document, state: 'signed' as const, signature }];
-  });
-}
-
-async function stampAll(
-  fx: StampEffects,
-  { profile, stamps }: ChunkJob,
-  valued: readonly Valued[],
-  outcomes: SigningOutcome[],
-): Promise<(Valued & { readonly token: Buffer | undefined })[]> {
-  if (profile.level === 'B-B') return valued.map((item) => ({ ...item, token: undefined }));
-  const stamped: (Valued & { readonly token: Buffer | undefined })[] = [];
-  const queue = [...valued];
-  const work = async (): Promise<void> => {
-    for (let item = queue.shift(); item !== undefined; item = queue.shift()) {
-      const result = await stampSignature(fx, item.value, stamps);
-      if (result.token !== undefined || profile.onTsaFailure === 'deliver') stamped.push({ ...item, token: result.token });
-      else outcomes.push({ intent: item.intent.id, document: item.document.id, error: result.error.toJSON(), again: true, spent: true });
-    }
-  };
-  await Promise.all(Array.from({ length: Math.min(stampsAtOnce, valued.length) }, work));
-  return stamped;
-}
-
-const retryMs = 1_000;
-const retries = 8;
-
-/** A signature that was made must not be lost because the disk is full for a moment. */
-async function recordOutcomes(fx: Pick<Effects, 'clock' | 'log' | 'store'>, outcomes: readonly SigningOutcome[]): Promise<void> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      await fx.store.recordOutcomes(outcomes);
-      return;
-    } catch (thrown) {
-      const error = asSealError(thrown);
-      if (!error.retryable || attempt === retries) throw error;
-      fx.log.error({ error: error.toJSON(), signatures: outcomes.length }, 'signatures could not be recorded; tried again');
-      await fx.clock.sleep(retryMs);
-    }
-  }
 }

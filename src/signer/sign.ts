@@ -1,7 +1,9 @@
 import { SealError, asSealError } from '../errors.ts';
 import { signChunk } from './chunk.ts';
+import { stampDocuments } from './finishing.ts';
 import { DocumentQueue } from './queue.ts';
-import type { ChunkEffects, ChunkJob, ChunkResult, SignedDocument } from './chunk.ts';
+import type { ChunkEffects, ChunkJob, ChunkResult } from './chunk.ts';
+import type { SignedDocument } from './finishing.ts';
 import type { Lane } from './lane.ts';
 import type { SigningPool } from './pool.ts';
 import type { Batch, BatchDocument } from '../model/batch.ts';
@@ -12,7 +14,7 @@ import type { Path } from '../ports/files.ts';
 
 export { SigningPool } from './pool.ts';
 export { poolRules } from './rights.ts';
-export type { SignedDocument } from './chunk.ts';
+export type { SignedDocument } from './finishing.ts';
 export type { PoolEffects, PoolView } from './pool.ts';
 export type { PoolRules } from './rights.ts';
 
@@ -37,10 +39,13 @@ export type SigningResult = StepResult & { readonly signed: number; readonly fai
 
 /** Documents that are behind the key (timestamp, finish, record, verify): so many signatures wait in memory at most before the next are made. */
 const mostBehind = 256;
+/** Values that wait for a timestamp are read so many at a time. */
+const valuesAtOnce = 64;
 
 /**
  * Signs every document of an admitted batch that has no signature, on all keys the batch may use, several chunks at a time. Each chunk is recorded
- * before it is handed on; documents a key failed for go to another key. Ends with `wait` when no key can sign for now: what was signed stays.
+ * before it is handed on; documents a key failed for go to another key. Signatures that an earlier run left without their timestamp come first, and no
+ * key is called for them. Ends with `wait` when no key can sign for now: what was signed stays.
  * @param onChunk is given the documents of a chunk once their signatures are recorded, and awaited before too many more are begun
  * @throws what `onChunk` throws; SealError SEAL-STORE-*, SEAL-DISK-*; the signal's reason when it was aborted, after signatures in progress were
  *   recorded
@@ -93,6 +98,7 @@ class SigningRun {
   }
 
   async result(): Promise<SigningResult> {
+    await this.#goOn();
     const blocked = await this.#feed().catch((thrown: unknown) => asSealError(thrown));
     await Promise.all(this.#chunks.keys());
     if (this.#error !== undefined) throw asSealError(this.#error);
@@ -103,6 +109,30 @@ class SigningRun {
     return blocked.retryable
       ? { kind: 'wait', reason: blocked.toJSON(), ...counts }
       : { kind: 'refused', error: blocked.toJSON(), ...counts };
+  }
+
+  /** Finishes what keys have signed already. */
+  async #goOn(): Promise<void> {
+    const { store } = this.#fx;
+    const { signal } = this.#chunkJob;
+    for (let afterSeq = -1; !signal.aborted;) {
+      const documents = await store.documents(this.#job.batch.id, { state: 'stamping', afterSeq, limit: valuesAtOnce });
+      const last = documents.at(-1);
+      if (last === undefined) return;
+      const values = new Map((await store.signatureValues(documents.map(({ id }) => id))).map(({ document, value }) => [document, value]));
+      const valued = documents.flatMap((document) => {
+        const value = values.get(document.id);
+        return value === undefined ? [] : [{ document, value }];
+      });
+      await this.#count(await stampDocuments(this.#fx, this.#chunkJob, valued));
+      afterSeq = last.seq;
+    }
+  }
+
+  async #count({ signed, failed }: Pick<ChunkResult, 'signed' | 'failed'>): Promise<void> {
+    this.#failed += failed;
+    this.#signed += signed.length;
+    if (signed.length > 0) await this.#onChunk(signed);
   }
 
   /** Starts chunks as long as there are documents and keys. @returns why it ended before all were done */
@@ -162,9 +192,7 @@ class SigningRun {
     }
     this.#queue.putBack(result.again, result.keyFailed ? lane.key.name : undefined);
     for (const { id } of result.signed) this.#queue.forget(id);
-    this.#failed += result.failed;
-    this.#signed += result.signed.length;
-    if (result.signed.length > 0) await this.#onChunk(result.signed);
+    await this.#count(result);
   }
 }
 

@@ -18,7 +18,8 @@ export interface StampOptions {
   readonly onWaiting: (reason: SealError | undefined) => void;
 }
 
-export type Stamped = { readonly token: Buffer } | { readonly token: undefined; readonly error: SealError };
+/** `none`: no authority answers and the profile delivers without; `later`: the signal came first. */
+export type Stamped = { readonly kind: 'token'; readonly token: Buffer } | { readonly kind: 'none' | 'later' };
 
 const firstPause = 1_000;
 const longestPause = 60_000;
@@ -27,7 +28,7 @@ const graceMs = 4_000;
 
 /**
  * A signature timestamp over a signature value (EN 319 122-1 §5.3), from the authorities in their order.
- * @returns the token, or why there is none: no answer with `deliver`, or the signal came first
+ * @throws SealError that has nothing to do with an authority: SEAL-STORE-*, SEAL-DISK-*
  */
 export async function stampSignature(fx: StampEffects, signatureValue: Buffer, options: StampOptions): Promise<Stamped> {
   const { tsas, resting, signal, onFailure, onWaiting } = options;
@@ -37,16 +38,18 @@ export async function stampSignature(fx: StampEffects, signatureValue: Buffer, o
     try {
       const { token } = await firstTimestamp(fx, tsas, request, { purpose: 'signature', resting, signal: grace.signal });
       if (attempt > 0) onWaiting(undefined);
-      return { token };
+      return { kind: 'token', token };
     } catch (thrown) {
       const error = asSealError(thrown);
-      if (onFailure === 'deliver' || signal.aborted || !error.code.startsWith('SEAL-TSA-')) return { token: undefined, error };
+      if (signal.aborted) return { kind: 'later' };
+      if (!error.code.startsWith('SEAL-TSA-')) throw error;
+      if (onFailure === 'deliver') return { kind: 'none' };
       onWaiting(error);
       const paused = await fx.clock.sleep(Math.min(longestPause, firstPause * 2 ** Math.min(attempt, 6)), signal).then(
         () => true,
         () => false,
       );
-      if (!paused) return { token: undefined, error };
+      if (!paused) return { kind: 'later' };
     } finally {
       grace.end();
     }

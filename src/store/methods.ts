@@ -25,6 +25,8 @@ export const methods: { readonly [K in keyof Methods]: 'read' | 'write' | 'alone
   reusableSignatures: 'read',
   recordIntents: 'write',
   recordOutcomes: 'write',
+  signatureValues: 'read',
+  recordStamped: 'write',
   recordVerified: 'write',
   failDocuments: 'write',
   settleDoubts: 'write',

@@ -45,24 +45,35 @@ CREATE TABLE documents (
   sha256   BLOB,
   sha384   BLOB,
   sha512   BLOB,
-  state    TEXT NOT NULL CHECK (state IN ('spooled', 'signing', 'signed', 'verified', 'failed')),
+  state    TEXT NOT NULL CHECK (state IN ('spooled', 'signing', 'stamping', 'signed', 'verified', 'failed')),
   error    TEXT,
   UNIQUE (batch, seq)
 ) STRICT;
 CREATE INDEX documents_state ON documents (batch, state, seq);
 
--- Never deleted: the ledger of what was asked of each key. outcome NULL: open; spent: no signature recorded, but the key has made one.
+-- Never deleted: the ledger of what was asked of each key. own: the key is in our own process.
+-- outcome NULL: open; spent: no signature recorded, but the key has made one; discarded: what the process may have made ended with it.
 CREATE TABLE intents (
   id       INTEGER PRIMARY KEY,
   document INTEGER NOT NULL REFERENCES documents (id),
   key      INTEGER NOT NULL REFERENCES keys (n),
   at       INTEGER NOT NULL,
-  outcome  TEXT CHECK (outcome IN ('signed', 'spent', 'unspent', 'doubt'))
+  own      INTEGER NOT NULL CHECK (own IN (0, 1)),
+  outcome  TEXT CHECK (outcome IN ('signed', 'spent', 'unspent', 'doubt', 'discarded'))
 ) STRICT;
 CREATE UNIQUE INDEX intents_open ON intents (document) WHERE outcome IS NULL;
 CREATE INDEX intents_document ON intents (document);
 CREATE INDEX intents_key ON intents (key, at);
 
+-- Values that keys have made and whose timestamp is outstanding: prepared, as values.ts encodes it.
+CREATE TABLE signature_values (
+  document     INTEGER PRIMARY KEY REFERENCES documents (id) ON DELETE CASCADE,
+  key          INTEGER NOT NULL REFERENCES keys (n),
+  certificate  BLOB NOT NULL,
+  signing_time INTEGER NOT NULL,
+  prepared     BLOB NOT NULL,
+  value        BLOB NOT NULL
+) STRICT;
 CREATE TABLE signatures (
   document       INTEGER PRIMARY KEY REFERENCES documents (id) ON DELETE CASCADE,
   key            INTEGER NOT NULL REFERENCES keys (n),

@@ -4,14 +4,18 @@ import type { Connection } from './database.ts';
 import type { Methods } from './methods.ts';
 import type { EarlierSignatures } from './reuse.ts';
 import type { SignatureRows } from './signatures.ts';
+import type { ValueRows } from './values.ts';
 import type { DigestAlgorithm } from '../model/algorithms.ts';
 
 /** Takes over what was copied to the spool. */
 export function spooling(
   { db }: Connection,
-  batches: BatchRows,
-  signatures: SignatureRows,
-  earlier: EarlierSignatures,
+  {
+    batches,
+    signatures,
+    values,
+    earlier,
+  }: { readonly batches: BatchRows; readonly signatures: SignatureRows; readonly values: ValueRows; readonly earlier: EarlierSignatures },
 ): Pick<Methods, 'recordSpooled' | 'reusableSignatures'> {
   const clear = db.prepare('DELETE FROM documents WHERE batch = ?');
   const insert = db.prepare(`INSERT INTO documents (batch, seq, rel_path, size, sha256, sha384, sha512, state, error)
@@ -27,13 +31,12 @@ export function spooling(
         const { seq, relPath, size, error, signature } = document;
         const digests = new Map<DigestAlgorithm, Buffer>(document.digests);
         const origin = error === undefined && signature === undefined ? takenOver(document) : undefined;
-        const state = error !== undefined ? 'failed' : signature !== undefined || origin !== undefined ? 'signed' : 'spooled';
+        const state = error !== undefined ? 'failed' : signature !== undefined ? 'signed' : (origin?.state ?? 'spooled');
         const [sha256 = null, sha384 = null, sha512 = null] = [digests.get('sha256'), digests.get('sha384'), digests.get('sha512')];
         const row = insert.run(batch.n, seq, relPath, size, sha256, sha384, sha512, state, toJson(error));
-        if (state !== 'signed') continue;
         const added = Number(row.lastInsertRowid);
         if (signature !== undefined) signatures.add(added, signature);
-        else if (origin !== undefined) signatures.copy(origin, added);
+        else if (origin !== undefined) (origin.state === 'signed' ? signatures : values).copy(origin.document, added);
       }
       count.run(documents.length, documents.filter(({ error }) => error !== undefined).length, batch.n);
     },

@@ -16,6 +16,7 @@ import { earlierSignatures } from './reuse.ts';
 import { signatureRows } from './signatures.ts';
 import { spooling } from './spooling.ts';
 import { tokenRows } from './tokens.ts';
+import { stamping, valueRows } from './values.ts';
 import { totals } from './totals.ts';
 import { treeRows } from './trees.ts';
 import { verification } from './verification.ts';
@@ -30,6 +31,7 @@ export function storeMethods(connection: Connection): Methods {
   const numberOfKey = keyNumbers(connection);
   const documents = documentRows(connection);
   const signatures = signatureRows(connection, numberOfKey);
+  const values = valueRows(connection, numberOfKey);
   const trees = treeRows(connection);
   const tiles = leafTiles(connection);
   const lookup = leafLookup(connection);
@@ -39,8 +41,9 @@ export function storeMethods(connection: Connection): Methods {
     ...log,
     ...batches.methods,
     ...documentReader(connection, { batches, referencesOf, reports }),
-    ...spooling(connection, batches, signatures, earlierSignatures(connection)),
-    ...intents(connection, documents, signatures, numberOfKey, log.audit),
+    ...spooling(connection, { batches, signatures, values, earlier: earlierSignatures(connection) }),
+    ...intents(connection, { documents, signatures, values, numberOfKey, writeAudit: log.audit }),
+    ...stamping(connection, documents, signatures, values),
     ...verification(connection, { documents, signatures, reports }),
     ...trees.methods,
     ...appending(connection, { batches, trees, tiles, lookup, writeBlobs }),

@@ -267,7 +267,7 @@ suite('what is not there for a while', () => {
     await house.waits(id, 'SEAL-STORE-CORRUPT');
     await house.clock.advance(2_000);
     await house.reaches(id, 'delivered');
-    assert.deepEqual(await store.signatureCounts('key', 0), { signed: 2, doubt: 2, open: 0 });
+    assert.deepEqual(await store.signatureCounts('key', 0), { signed: 2, doubt: 2, open: 0, discarded: 0 });
     const ready = announced(house, 'a');
     assert.equal(ready.files.filter(({ name }) => name.endsWith('.p7s')).length, 2);
   });

@@ -113,7 +113,7 @@ suite('full in N days', () => {
 
 suite('what a person should do', () => {
   const key = (name: string, changes: Partial<KeyView> = {}): KeyView => ({
-    ...{ name, source: 'pkcs11', state: 'ready', signaturesToday: 0, signatures: 0, inDoubt: 0 },
+    ...{ name, source: 'pkcs11', state: 'ready', signaturesToday: 0, signatures: 0, inDoubt: 0, discarded: 0 },
     ...changes,
   });
   const batch = (keys: readonly string[], documents: number, state: Batch['state'] = 'admitted') =>

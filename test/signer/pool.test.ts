@@ -34,7 +34,7 @@ interface House {
 function house(
   cards: Readonly<Record<string, Partial<FakeOptions>>>,
   rules: Partial<PoolRules> = {},
-  counts = { signed: 0, doubt: 0, open: 0 },
+  counts = { signed: 0, doubt: 0, open: 0, discarded: 0 },
 ): House {
   const clock = new ManualClock();
   const names = Object.keys(cards);
@@ -299,7 +299,7 @@ describe('limits of an activation', () => {
   const limited = (most: number): Partial<PoolRules> => ({ keys: new Map([['a', { roots: [], maxSignatures: most }]]) });
 
   test('two racing for the last allowed signature: one gets it', async () => {
-    const { pool, card } = house({ a: {} }, limited(3), { signed: 1, doubt: 1, open: 0 });
+    const { pool, card } = house({ a: {} }, limited(3), { signed: 1, doubt: 1, open: 0, discarded: 0 });
     const codes = await Promise.all([1, 2].map(() => code(one(pool, wish({ keys: ['a'] })))));
     assert.deepEqual(codes.sort(), ['SEAL-KEY-LIMIT', undefined]);
     assert.equal(card('a').signatures, 1);

@@ -131,7 +131,7 @@ describe('signing a batch', () => {
     };
     await sign();
     assert.deepEqual(open, [1, 1, 1, 1, 1]);
-    assert.deepEqual(await store.signatureCounts(card.name, 0), { signed: 5, doubt: 0, open: 0 });
+    assert.deepEqual(await store.signatureCounts(card.name, 0), { signed: 5, doubt: 0, open: 0, discarded: 0 });
     assert.equal(clock.monotonic(), 0);
   });
 
@@ -165,8 +165,8 @@ describe('signing a batch', () => {
     assert.equal(new Set(signed.map(({ id }) => id)).size, 12);
     assert.equal(signed.filter(({ signature }) => signature.key === 'card-1').length, 2);
     // The one that was running when the card left may have been made: it counts.
-    assert.deepEqual(await store.signatureCounts('card-1', 0), { signed: 3, doubt: 0, open: 0 });
-    assert.deepEqual(await store.signatureCounts('card-2', 0), { signed: 10, doubt: 0, open: 0 });
+    assert.deepEqual(await store.signatureCounts('card-1', 0), { signed: 3, doubt: 0, open: 0, discarded: 0 });
+    assert.deepEqual(await store.signatureCounts('card-2', 0), { signed: 10, doubt: 0, open: 0, discarded: 0 });
   });
 
   test('no card left: it waits with the reason, what was signed stays, and it goes on later', async (t) => {
@@ -201,7 +201,7 @@ describe('signing a batch', () => {
     assert.equal(signed.length, 1);
     assert.equal(card.signatures, 1);
     assert.equal((await states(store)).filter((state) => state === 'spooled').length, 19);
-    assert.deepEqual(await store.signatureCounts(card.name, 0), { signed: 1, doubt: 0, open: 0 });
+    assert.deepEqual(await store.signatureCounts(card.name, 0), { signed: 1, doubt: 0, open: 0, discarded: 0 });
   });
 
   test('a database that is full for a moment costs no signature', async (t) => {
@@ -310,13 +310,50 @@ describe('B-T', () => {
     assert.equal(reasons.at(-1), undefined);
   });
 
-  test('stopped while it waits for an authority: the documents go back, their signatures count as spent', async (t) => {
-    const { sign, store, sources } = await bench(t, 3);
+  test('stopped while it waits for an authority: the signatures are kept, and finished later without their key', async (t) => {
+    const { sign, store, sources, authority, signed } = await bench(t, 3, [{ chunk: 3 }]);
     const stop = new AbortController();
     const result = sign({ profile: bt, tsas, signal: stop.signal, onWaiting: () => { stop.abort(new SealError('SEAL-INTERRUPTED', 'stop')); } }); // prettier-ignore
     await assert.rejects(result, { code: 'SEAL-INTERRUPTED' });
-    assert.ok((await states(store)).every((state) => state === 'spooled'));
-    const { signed, open } = await store.signatureCounts('card-1', 0);
-    assert.deepEqual([signed, open], [first(sources).signatures, 0]);
+    assert.deepEqual(await states(store), ['stamping', 'stamping', 'stamping']);
+    assert.deepEqual(await store.signatureCounts('card-1', 0), { signed: 3, doubt: 0, open: 0, discarded: 0 });
+    first(sources).pull();
+    const authorities = new Map([['one', tsa('one', authority, () => false)]]);
+    assert.deepEqual(await sign({ profile: bt, tsas }, { tsas: authorities }), { kind: 'done', signed: 3, failed: 0 });
+    assert.equal(first(sources).signatures, 3);
+    assert.ok(signed.every(({ signature }) => signature.level === 'B-T' && signature.key === 'card-1'));
+  });
+
+  test('the value is recorded before an authority is asked; without timestamps no row is written for it', async (t) => {
+    const { sign, store, authority } = await bench(t, 4, [{ chunk: 2 }]);
+    const seen = new Set<string>();
+    const asked = tsa('one', authority, () => false);
+    const watching: TimestampAuthority = {
+      name: 'one',
+      timestamp: async (request) => {
+        for (const { state } of await store.documents('b')) seen.add(state);
+        return await asked.timestamp(request);
+      },
+    };
+    const written: string[] = [];
+    const counting: Store = {
+      ...store,
+      recordOutcomes: (outcomes) => {
+        written.push(...outcomes.map((outcome) => ('value' in outcome ? 'value' : 'signature')));
+        return store.recordOutcomes(outcomes);
+      },
+    };
+    await sign({ profile: bt, tsas, batch: { id: 'b', priority: 0, root: 'pdf', keys: ['card-1'] } }, { store: counting, tsas: new Map([['one', watching]]) }); // prettier-ignore
+    assert.ok(seen.has('stamping'), [...seen].join());
+    assert.deepEqual(written, ['value', 'value', 'value', 'value']);
+  });
+
+  test('a fault of the database while it is stamped costs no signature: the next try goes on from the value', async (t) => {
+    const { sign, store, authority, sources } = await bench(t, 2, [{ chunk: 2 }]);
+    const authorities = new Map([['one', tsa('one', authority, () => false)]]);
+    const corrupt: Store = { ...store, recordStamped: () => Promise.reject(new SealError('SEAL-STORE-CORRUPT', 'unreadable')) };
+    await assert.rejects(sign({ profile: bt, tsas }, { store: corrupt, tsas: authorities }), { code: 'SEAL-STORE-CORRUPT' });
+    assert.deepEqual(await sign({ profile: bt, tsas }, { tsas: authorities }), { kind: 'done', signed: 2, failed: 0 });
+    assert.equal(first(sources).signatures, 2);
   });
 });

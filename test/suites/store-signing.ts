@@ -13,11 +13,29 @@ import {
   through,
 } from './store-samples.ts';
 import type { OpenStoreUnderTest } from './store-samples.ts';
-import type { DocumentState } from '../../src/model/batch.ts';
+import type { DocumentState, SignatureValue } from '../../src/model/batch.ts';
 import type { Store } from '../../src/ports/store.ts';
 
 async function states(store: Store, batch = 'b1'): Promise<DocumentState[]> {
   return (await store.documents(batch)).map(({ state }) => state);
+}
+
+/** Signs documents whose timestamp is outstanding. */
+async function stampLater(store: Store, documents: readonly number[]): Promise<SignatureValue> {
+  const signature = {
+    toBeSigned: Buffer.from('attributes'),
+    state: { room: 2 ** 33, before: Buffer.from([0, 0xff]), chain: [Buffer.alloc(3)] },
+  };
+  const value: SignatureValue = {
+    key: 'card-1',
+    certificate: sha256('certificate'),
+    signingTime: 3_000,
+    prepared: { format: 'pades', signature },
+    value: Buffer.alloc(64, 5),
+  };
+  const intents = await store.recordIntents('card-1', documents, 3_000);
+  await store.recordOutcomes(intents.map(({ id, document }) => ({ intent: id, document, value })));
+  return value;
 }
 
 /** Intents, signatures and verification: what keeps a document from being signed twice unnoticed. */
@@ -104,8 +122,8 @@ export function signingSuite(open: OpenStoreUnderTest): void {
     await assert.rejects(store.recordIntents('card-2', documents, 2), sealError('SEAL-BATCH-STATE'));
     await assert.rejects(store.recordIntents('card-2', [4_711], 2), sealError('SEAL-BATCH-STATE'));
     assert.deepEqual(await states(store), ['spooled', 'spooled', 'signing']);
-    assert.deepEqual(await store.signatureCounts('card-2', 0), { signed: 0, doubt: 0, open: 0 });
-    assert.deepEqual(await store.signatureCounts('card-1', 0), { signed: 0, doubt: 0, open: 1 });
+    assert.deepEqual(await store.signatureCounts('card-2', 0), { signed: 0, doubt: 0, open: 0, discarded: 0 });
+    assert.deepEqual(await store.signatureCounts('card-1', 0), { signed: 0, doubt: 0, open: 1, discarded: 0 });
   });
 
   test('outcomes close intents once: signed, again in the queue, failed; what the key has spent counts', async (t) => {
@@ -123,8 +141,8 @@ export function signingSuite(open: OpenStoreUnderTest): void {
     assert.deepEqual(await states(store), ['signed', 'spooled', 'failed', 'spooled']);
     assert.deepEqual((await store.document(failed.document))?.error, failure);
     assert.equal((await store.batch('b1'))?.failed, 1);
-    assert.deepEqual(await store.signatureCounts('card-1', 5_000), { signed: 2, doubt: 0, open: 0 });
-    assert.deepEqual(await store.signatureCounts('card-1', 5_001), { signed: 0, doubt: 0, open: 0 });
+    assert.deepEqual(await store.signatureCounts('card-1', 5_000), { signed: 2, doubt: 0, open: 0, discarded: 0 });
+    assert.deepEqual(await store.signatureCounts('card-1', 5_001), { signed: 0, doubt: 0, open: 0, discarded: 0 });
     await assert.rejects(store.recordOutcomes(outcomes.slice(0, 1)), sealError('SEAL-BATCH-STATE'));
   });
 
@@ -134,7 +152,10 @@ export function signingSuite(open: OpenStoreUnderTest): void {
     const intents = await store.recordIntents('card-1', documents, 1);
     await store.failDocuments(documents.map((document) => ({ document, error: failure })));
     await store.recordOutcomes(intents.map(({ id, document }) => ({ intent: id, document, signature: newSignature() })));
-    assert.deepEqual([await states(store), await store.signatureCounts('card-1', 0)], [['failed'], { signed: 1, doubt: 0, open: 0 }]);
+    assert.deepEqual(
+      [await states(store), await store.signatureCounts('card-1', 0)],
+      [['failed'], { signed: 1, doubt: 0, open: 0, discarded: 0 }],
+    );
   });
 
   test('an intent that survived its process is in doubt: counted, told, and its document back in the queue', async (t) => {
@@ -144,9 +165,10 @@ export function signingSuite(open: OpenStoreUnderTest): void {
     const lost = await under.store.recordIntents('card-1', documents.slice(1, 2), 4_000);
     await under.reopen();
     const own = await under.store.recordIntents('card-1', documents.slice(2), 6_000);
-    assert.deepEqual(await under.store.settleDoubts(7_000), lost, 'only what the process before left');
+    const settled = lost.map((intent) => ({ ...intent, batch: 'b1', outcome: 'doubt' as const }));
+    assert.deepEqual(await under.store.settleDoubts(7_000), settled, 'only what the process before left');
     assert.deepEqual(await states(under.store), ['signed', 'spooled', 'signing']);
-    assert.deepEqual(await under.store.signatureCounts('card-1', 0), { signed: 1, doubt: 1, open: 1 });
+    assert.deepEqual(await under.store.signatureCounts('card-1', 0), { signed: 1, doubt: 1, open: 1, discarded: 0 });
     assert.deepEqual(await under.store.settleDoubts(8_000), []);
     await under.store.recordOutcomes(own.map(({ id, document }) => ({ intent: id, document, signature: newSignature() })));
     await sign(under.store, documents.slice(1, 2));
@@ -156,6 +178,78 @@ export function signingSuite(open: OpenStoreUnderTest): void {
       doubts.map(({ details }) => details['document']),
       documents.slice(1, 2),
     );
+  });
+
+  test('what a key in our own process made and nobody recorded is discarded: told once a key, not counted, signed again', async (t) => {
+    const under = await open(t);
+    const documents = (await batchWith(under.store, 'b1', newDocuments(4))).map(({ id }) => id);
+    await under.store.recordIntents('own', documents.slice(0, 3), 4_000, true);
+    await under.store.recordIntents('card-1', documents.slice(3), 4_000);
+    await under.reopen();
+    const settled = await under.store.settleDoubts(7_000, undefined, ['own']);
+    assert.deepEqual(settled.map(({ outcome }) => outcome), ['discarded', 'discarded', 'discarded', 'doubt']); // prettier-ignore
+    assert.deepEqual(
+      await states(under.store),
+      ['spooled', 'spooled', 'spooled', 'spooled'],
+      'no person need decide about what does not exist',
+    );
+    assert.deepEqual(await under.store.signatureCounts('own', 0), { signed: 0, doubt: 0, open: 0, discarded: 3 });
+    assert.deepEqual((await under.store.totals(0, 9_000)).signaturesByKey, { 'card-1': 1 });
+    const rows = (await under.store.auditRows(0, 100)).filter(({ action }) => action.startsWith('signature.'));
+    assert.deepEqual(
+      rows.map(({ action, details }) => [action, details['key']]),
+      [['signature.doubt', 'card-1'], ['signature.discarded', 'own']], // prettier-ignore
+    );
+  });
+
+  test('in doubt, and a person decides: the document fails with its reason, and the signature counts', async (t) => {
+    const under = await open(t);
+    const documents = (await batchWith(under.store, 'b1', newDocuments(2))).map(({ id }) => id);
+    await under.store.recordIntents('card-1', documents.slice(0, 1), 4_000);
+    await under.store.recordIntents('card-2', documents.slice(1), 4_000);
+    await under.reopen();
+    await under.store.settleDoubts(7_000, undefined, ['card-1']);
+    assert.deepEqual(await states(under.store), ['failed', 'spooled']);
+    const found = await under.store.document(documents[0] ?? 0);
+    assert.deepEqual([found?.error?.code, found?.error?.where], ['SEAL-SIGN-DOUBT', 'card-1']);
+    assert.deepEqual(await under.store.signatureCounts('card-1', 0), { signed: 0, doubt: 1, open: 0, discarded: 0 });
+  });
+
+  test('a signature value survives a restart, bit for bit, and nothing is in doubt; with its timestamp the document is signed', async (t) => {
+    const under = await open(t);
+    const documents = (await batchWith(under.store, 'b1', newDocuments(3))).map(({ id }) => id);
+    const value = await stampLater(under.store, documents);
+    await under.reopen();
+    assert.deepEqual(await under.store.settleDoubts(7_000), []);
+    assert.deepEqual(await states(under.store), ['stamping', 'stamping', 'stamping']);
+    assert.deepEqual(await under.store.signatureValues([...documents, 4_711]), documents.map((document) => ({ document, value }))); // prettier-ignore
+    assert.deepEqual(await under.store.signatureCounts('card-1', 0), { signed: 3, doubt: 0, open: 0, discarded: 0 });
+    await assert.rejects(under.store.recordIntents('card-2', documents.slice(0, 1), 1), sealError('SEAL-BATCH-STATE'));
+    const [stamped = 0, broken = 0, gone = 0] = documents;
+    await under.store.failDocuments([{ document: gone, error: failure }]);
+    await under.store.recordStamped([
+      { document: stamped, signature: newSignature({ level: 'B-T' }) },
+      { document: broken, error: failure },
+      { document: gone, signature: newSignature() },
+    ]);
+    assert.deepEqual(await states(under.store), ['signed', 'failed', 'failed']);
+    assert.deepEqual((await under.store.document(stamped))?.signature, newSignature({ level: 'B-T' }));
+    assert.deepEqual(await under.store.signatureValues(documents), []);
+    await assert.rejects(under.store.recordStamped([{ document: stamped, signature: newSignature() }]), sealError('SEAL-BATCH-STATE'));
+    assert.deepEqual(await under.store.integrity(), []);
+  });
+
+  test('a retry takes over values that wait for a timestamp, for keys it may use', async (t) => {
+    const { store } = await open(t);
+    const documents = (await batchWith(store, 'b1', newDocuments(2))).map(({ id }) => id);
+    const value = await stampLater(store, documents);
+    await through(store, 'b1', 'admitted', 'failing', 'failed');
+    assert.equal(await store.reusableSignatures('b1'), 2);
+    const [first, other] = await batchWith(store, 'b2', [newDocument(7, 'content 0', { relPath: Buffer.from('0.pdf') }), newDocument(1, 'changed')], 'spooled', { partOf: 'b1' }); // prettier-ignore
+    assert.deepEqual([other?.state, first?.state], ['stamping', 'spooled']);
+    assert.deepEqual(await store.signatureValues([other?.id ?? 0]), [{ document: other?.id, value }]);
+    await batchWith(store, 'b3', newDocuments(2), 'spooled', { partOf: 'b1', keys: ['card-2'] });
+    assert.deepEqual(await states(store, 'b3'), ['spooled', 'spooled']);
   });
 
   test('verification fails a document with its reason, and only what was signed can be verified', async (t) => {

@@ -79,6 +79,7 @@ export function softHsm(cleanup: (remove: () => void) => void): SoftHsm {
       token: { label: token },
       key: { id: '01' },
       kind: 'mass',
+      onDoubt: 'sign',
       roots: [],
       chain: [],
       minRemaining: 86_400_000,
