@@ -1,5 +1,5 @@
 import { leavesOfDocument, recordsOfLeaf, type ProducedRecord } from '../archive/evidence.ts';
-import { asSealError, SealError, type ErrorReport } from '../errors.ts';
+import { asSealError, errnoOf, SealError, type ErrorReport } from '../errors.ts';
 import { baseName, directoryName, displayName, joinPath } from '../formats/names.ts';
 import type { Trust } from '../pki/trust.ts';
 import type { Batch, BatchDocument } from '../model/batch.ts';
@@ -61,16 +61,21 @@ export async function exportRecords(
   for await (const wanted of wantedOf(fx, args)) {
     call.signal.throwIfAborted();
     try {
-      for (const record of await recordsOfLeaf(fx, trust, await wanted.leaf()))
-        records.push(await write(fx, args.out, wanted.name, record));
+      const produced = await recordsOfLeaf(fx, trust, await wanted.leaf());
+      for (const record of produced) records.push(await write(fx, args.out, wanted.name, record));
     } catch (thrown) {
       const error = asSealError(thrown);
-      if (!error.code.startsWith('SEAL-ARCHIVE-') && error.code !== 'SEAL-INPUT-MISSING') throw error;
+      if (!ofThisDocument(error)) throw error;
       missing.push({ what: wanted.what, error: error.toJSON() });
     }
     call.progress({ what: 'evidence records', done: records.length + missing.length });
   }
   return { records, missing };
+}
+
+/** Whether the others may be exported all the same: a full disk or a directory that is not writable concerns them as well. */
+function ofThisDocument({ code }: SealError): boolean {
+  return code.startsWith('SEAL-ARCHIVE-') || code === 'SEAL-INPUT-MISSING' || code === 'SEAL-DOC-TYPE' || code === 'SEAL-DOC-NAME';
 }
 
 async function* wantedOf(fx: ExportEffects, args: ExportArgs): AsyncGenerator<Wanted> {
@@ -135,10 +140,22 @@ async function* documentsOfDay(fx: ExportEffects, day: string): AsyncGenerator<W
   }
 }
 
+/** Too long with `.ers`, or a file stands where a directory must be. */
+const impossibleNames: ReadonlySet<string> = new Set(['ENAMETOOLONG', 'ENOTDIR', 'EEXIST', 'EISDIR']);
+
 async function write(fx: ExportEffects, out: string, name: Buffer, record: ProducedRecord): Promise<ExportedRecord> {
   const file = joinPath(out, Buffer.concat([name, Buffer.from(record.n === 1 ? '.ers' : `.${record.n}.ers`)]));
-  await fx.files.makeDirectory(directoryName(file));
-  await fx.files.writeDurable(file, record.der);
+  try {
+    await fx.files.makeDirectory(directoryName(file));
+    await fx.files.writeDurable(file, record.der);
+  } catch (thrown) {
+    if (!impossibleNames.has(errnoOf(thrown) ?? '')) throw thrown;
+    throw new SealError('SEAL-DOC-NAME', 'the record cannot have this name', {
+      where: displayName(file),
+      hint: 'export it by its digest, SHA256:HEX, which becomes the name',
+      cause: thrown,
+    });
+  }
   return {
     file: displayName(file),
     tree: record.leaf.tree,

@@ -37,6 +37,8 @@ export interface RunOutcome {
   readonly inPart: number;
   readonly failed: number;
   readonly waiting: number;
+  /** The signal came while batches were under way, waited or settled. */
+  readonly interrupted?: true;
 }
 
 const second = 1_000;
@@ -216,7 +218,9 @@ class Daemon {
       runner.poke();
       await app.fx.clock.sleep(second, signal).catch(() => undefined);
     }
-    return this.#outcome();
+    const outcome = this.#outcome();
+    const left = outcome.waiting + runner.counts().running > 0 || !this.#intake.idle;
+    return signal.aborted && left ? { ...outcome, interrupted: true } : outcome;
   }
 
   #outcome(): RunOutcome {

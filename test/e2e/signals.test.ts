@@ -3,7 +3,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Evaluation, numberedPdf, until } from './house.ts';
+import { Daemon } from './daemon.ts';
+import { Evaluation, numberedPdf, sealtree, until } from './house.ts';
 import { readLedger } from './ledger.ts';
 import { assertComplete } from './ready.ts';
 
@@ -43,6 +44,25 @@ describe('signals', () => {
     assert.equal(assertComplete(house.directory, 'pdf').length, 8);
     const { intents, signedTwice } = readLedger(house.directory);
     assert.deepEqual([intents.signed, intents.doubt, signedTwice], [200, 0, 0]);
+  });
+
+  test('run --once that is interrupted before its batch is done says so: 130; the next one delivers it', async (t) => {
+    const house = evaluation.house();
+    house.edit((settings) => {
+      settings.setIn(['roots', 'files', 'settle'], '60s');
+    });
+    house.place('files', 'letters', { 'letter.txt': 'Good morning' });
+    const once = new Daemon(house.directory, [...sealtree, 'run', '--once', '--json', '--config', house.config]);
+    t.after(() => once.kill());
+    await until('it watches', () => once.log.includes('"ready"'));
+    once.signal('SIGINT');
+    assert.equal(await once.ended(), 130, once.log);
+    assert.match(once.log, /"interrupted": true/);
+    house.edit((settings) => {
+      settings.setIn(['roots', 'files', 'settle'], '100ms');
+    });
+    assert.equal((await house.run('run', '--once')).status, 0);
+    assert.ok(existsSync(house.at('files', 'outgoing', 'letters/READY')));
   });
 
   test('SIGTERM while nothing is to do, and SIGINT, end it too', async (t) => {

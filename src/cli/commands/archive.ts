@@ -65,8 +65,7 @@ export function archiveCommands(program: Command, setExit: SetExit): void {
         terminal.print(
           `${terminal.style('green', '✓')} ${record.file}  proven since ${record.provenSince}, proves until ${record.provesUntil}`,
         );
-      for (const { what: missing, error } of result.missing)
-        terminal.print(`${terminal.style('yellow', '!')} ${missing}: ${error.message}`);
+      for (const { what: missing, error } of result.missing) terminal.printError(error, `${terminal.style('yellow', '!')} ${missing}: `);
       const first = result.missing[0];
       if (first === undefined) return Exit.done;
       return result.records.length > 0 ? Exit.inPart : first.error.code === 'SEAL-ARCHIVE-OPEN' ? Exit.notYet : 65;

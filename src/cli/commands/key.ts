@@ -23,6 +23,10 @@ export function keyCommands(program: Command, setExit: SetExit): void {
       .option('--pin-file <file>', 'read the PIN from a private file, or - for standard input'),
     setExit,
     async (session, [name = ''], { pinFile }) => {
+      demandPin(
+        (await session.call('key.list', {})).find((view) => view.name === name),
+        name,
+      );
       const pin = readPin(`PIN of ${name}: `, pinFile);
       if (pin.length === 0) throw new SealError('SEAL-USAGE', 'no PIN was entered', { hint: 'nothing was tried; repeat the command' });
       const view = await session.call('key.activate', { name }, pin);
@@ -43,6 +47,17 @@ export function keyCommands(program: Command, setExit: SetExit): void {
     session.terminal.print(`${session.terminal.style('green', '✓')} ${name} signs: ${result.algorithm}, ${result.ms} ms`);
     return Exit.done;
   });
+}
+
+/** Before a person types it. @throws SealError SEAL-KEY-UNKNOWN, SEAL-USAGE, or why the card takes none now */
+function demandPin(key: KeyView | undefined, name: string): void {
+  if (key === undefined)
+    throw new SealError('SEAL-KEY-UNKNOWN', `no key is called “${name}”`, { hint: '“sealtree key list” shows the keys' });
+  if (key.source === 'pkcs12')
+    throw new SealError('SEAL-USAGE', `${name} has no PIN: it is a key file, opened with its passphrase`, {
+      hint: '“passphrase:” of the key tells where it is; restart the daemon when it was changed',
+    });
+  if ((key.state === 'pin-locked' || key.state === 'absent') && key.error !== undefined) throw SealError.from(key.error);
 }
 
 function printKey(terminal: Terminal, key: KeyView): void {

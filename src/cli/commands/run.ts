@@ -14,6 +14,10 @@ export function runCommand(program: Command, setExit: SetExit): void {
       terminal.result(outcome);
       if (once !== true) return Exit.done;
       terminal.print(`${outcome.delivered} delivered, ${outcome.inPart} in part, ${outcome.failed} failed, ${outcome.waiting} waiting`);
+      if (outcome.interrupted === true) {
+        terminal.note('interrupted: what is left goes on at the next start');
+        return Exit.interrupted;
+      }
       if (outcome.failed + outcome.inPart > 0) return Exit.inPart;
       return outcome.waiting > 0 ? Exit.notYet : Exit.done;
     },
