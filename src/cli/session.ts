@@ -23,6 +23,7 @@ export class Session {
   readonly #options: GlobalOptions;
   #config: Config | undefined;
   #local: LocalService | undefined;
+  #mode: 'act' | 'read' = 'read';
   readonly #interrupt = new AbortController();
 
   constructor(options: GlobalOptions) {
@@ -78,8 +79,8 @@ export class Session {
         const answer = await callDaemon(config, { operation: name, args, actor: this.actor }, secret, bar.update, this.signal);
         if (answer.running) return answer.result as Operations[Name]['result'];
       }
-      this.#local ??= await openLocal(config, mode === 'act' ? 'act' : 'read');
-      return (await this.#local.perform(name, args, {
+      const local = await this.#open(config, mode === 'act' ? 'act' : 'read');
+      return (await local.perform(name, args, {
         actor: this.actor,
         progress: bar.update,
         signal: this.signal,
@@ -89,6 +90,16 @@ export class Session {
       bar.end();
       secret?.fill(0);
     }
+  }
+
+  /** What was opened to read cannot act. */
+  async #open(config: Config, mode: 'act' | 'read'): Promise<LocalService> {
+    if (this.#local !== undefined && (mode === 'read' || this.#mode === 'act')) return this.#local;
+    await this.#local?.close();
+    this.#local = undefined;
+    this.#local = await openLocal(config, mode);
+    this.#mode = mode;
+    return this.#local;
   }
 
   async close(): Promise<void> {

@@ -83,7 +83,7 @@ describe('signals', () => {
       settings.setIn(['roots', 'files', 'profile'], 'cades-b-b');
     });
     daemon.signal('SIGHUP');
-    await until('it says what needs a restart', () => /these changes need a restart: dataDir"/.test(daemon.log));
+    await until('it says what needs a restart', () => /these changes need a restart: data"/.test(daemon.log));
     house.place('files', 'letters', { 'letter.txt': 'Good morning' });
     await until('it delivers', () => existsSync(house.at('files', 'outgoing', 'letters/READY')));
     assert.match(daemon.log, /"level":"debug"/);
