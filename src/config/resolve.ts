@@ -40,8 +40,13 @@ export function resolveConfig(settings: FileSettings, path: string, report: Repo
     ...(evaluation === undefined ? {} : { evaluation: { dir: at(evaluation.dir), ...evaluation.listen } }),
     trust: { ...trust, anchors: trust.anchors.map(at), certificates: trust.certificates.map(at), crls: trust.crls.map(at) },
     keys: mapValues(settings.keys, (key, name) =>
-      resolveKey(key, name, at, secretAt, (root, index) =>
-        refer(['keys', name, 'roots', index], root, Object.keys(settings.roots), 'root'),
+      resolveKey(
+        key,
+        name,
+        at,
+        secretAt,
+        (root, index) => refer(['keys', name, 'roots', index], root, Object.keys(settings.roots), 'root'),
+        report,
       ),
     ),
     pools: resolvePools(settings, refer, report),
@@ -66,17 +71,24 @@ function resolveKey(
   at: (file: string) => string,
   secretAt: (secret: SecretReference) => SecretReference,
   checkRoot: (root: string, index: number) => void,
+  report: Report,
 ): KeyConfig {
   key.roots.forEach(checkRoot);
   const chain = key.chain.map(at);
   if (key.source === 'pkcs12') return { ...key, name, chain, file: at(key.file), passphrase: secretAt(key.passphrase) };
-  const { maxHours, pin, token, key: object, maxSignatures, ...rest } = key;
+  if (key.token === 'any' && key.keyUsage !== 'contentCommitment')
+    report(
+      ['keys', name, 'keyUsage'],
+      '“token: any” takes certificates that are meant for signatures only: keyUsage must be contentCommitment',
+    );
+  const { maxHours, pin, token, certificate, key: object, maxSignatures, ...rest } = key;
   return defined({
     ...rest,
     name,
     chain,
     module: at(key.module),
-    token: defined(token),
+    token: token === 'any' ? token : defined(token),
+    certificate: certificate === undefined ? undefined : defined(certificate),
     key: defined(object),
     pin: pin === undefined ? undefined : secretAt(pin),
     maxSignatures,

@@ -46,10 +46,24 @@ const keyCommon = {
 
 const pkcs12 = section({ source: z.literal('pkcs12'), file: z.string(), passphrase: secret, ...keyCommon });
 
+const token = z.union(
+  [
+    z.literal('any'),
+    section({
+      label: z.string().optional(),
+      serial: z.string().optional(),
+      slot: z.int().min(0).optional(),
+      reader: z.string().min(1).optional(),
+    }),
+  ],
+  { error: 'token is “any” or a mapping with label, serial, slot, reader' },
+);
+
 const pkcs11 = section({
   source: z.literal('pkcs11'),
   module: z.string(),
-  token: section({ label: z.string().optional(), serial: z.string().optional(), slot: z.int().min(0).optional() }).default({}),
+  token: token.default({}),
+  certificate: section({ subject: z.string().min(1).optional(), issuer: z.string().min(1).optional() }).optional(),
   key: section({
     label: z.string().optional(),
     id: z

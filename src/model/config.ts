@@ -73,7 +73,10 @@ export interface Pkcs12KeyConfig extends KeyCommon {
 export interface Pkcs11KeyConfig extends KeyCommon {
   readonly source: 'pkcs11';
   readonly module: string;
-  readonly token: { readonly label?: string; readonly serial?: string; readonly slot?: number };
+  /** Which token; `any`: one that no other key has, whose certificate fits `certificate` and is meant for signatures. */
+  readonly token: 'any' | { readonly label?: string; readonly serial?: string; readonly slot?: number; readonly reader?: string };
+  /** Patterns (`*`, `?`) for RFC 4514 names. */
+  readonly certificate?: { readonly subject?: string; readonly issuer?: string };
   readonly key: { readonly label?: string; readonly id?: string };
   /** Absent: a person enters it (`key activate`). */
   readonly pin?: SecretReference;

@@ -3,12 +3,15 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileS
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
+import { askControl } from '../../src/effects/control.ts';
+import { SealError } from '../../src/errors.ts';
 import { opensslCms } from '../support/judges.ts';
 import { assertComplete } from './ready.ts';
 import { deliveries } from './deliveries.ts';
-import { House, until, type Ran } from './house.ts';
+import { House, until } from './house.ts';
 import { readLedger, type Ledger } from './ledger.ts';
 import type { KeyView } from '../../src/app/keys.ts';
+import type { OperationName } from '../../src/app/operations.ts';
 import type { TestAuthority } from '../support/authority-types.ts';
 
 type Settings = Readonly<Record<string, unknown>>;
@@ -77,15 +80,32 @@ export class CardHouse extends House {
     return file;
   }
 
-  /** `key activate` with a PIN. */
-  async activate(key: string, pin: string): Promise<Ran> {
-    return await this.run('key', 'activate', key, '--pin-file', this.pinFile(pin));
+  /** Gives the daemon a PIN. @returns the code it was refused with, or `ready` */
+  async activate(name: string, pin: string): Promise<string> {
+    try {
+      const { state } = (await this.#ask('key.activate', { name }, Buffer.from(pin))) as KeyView;
+      return state;
+    } catch (thrown) {
+      if (thrown instanceof SealError) return thrown.code;
+      throw thrown;
+    }
+  }
+
+  async deactivate(name: string): Promise<void> {
+    await this.#ask('key.deactivate', { name });
   }
 
   async key(name: string): Promise<KeyView> {
-    const key = (await this.ask<KeyView[]>('key', 'list')).find((view) => view.name === name);
+    const key = ((await this.#ask('key.list', {})) as KeyView[]).find((view) => view.name === name);
     assert.ok(key !== undefined, name);
     return key;
+  }
+
+  /** Through the daemon's socket, as the command line does. */
+  async #ask(operation: OperationName, args: object, secret?: Buffer): Promise<unknown> {
+    const answer = await askControl(join(this.directory, 'data'), { operation, args, actor: 'test' }, secret);
+    assert.ok(answer !== undefined, 'no daemon runs');
+    return answer.result;
   }
 
   async untilKey(name: string, state: KeyView['state']): Promise<void> {

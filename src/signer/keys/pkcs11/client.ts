@@ -1,4 +1,5 @@
 import { withPin } from './pin.ts';
+import { drainSlotEvents } from './look-around.ts';
 import { findKeys, readCertificates } from './objects.ts';
 import { asFault, DriverFault } from './module.ts';
 import type pkcs11js from 'pkcs11js';
@@ -7,6 +8,7 @@ import type { Calls, MechanismCall, PinState, TokenCertificate, TokenKey, TokenS
 
 // Values that pkcs11js has no names for (PKCS#11 §3.3, CK_STATE).
 const userStates: ReadonlySet<number> = new Set([1, 3]);
+const tokenPresent = 1;
 const userAlreadyLoggedIn = 256;
 const tokenNotPresent = 224;
 const longestSignature = 2048;
@@ -38,8 +40,7 @@ export class TokenClient {
   }
 
   look(selector: TokenSelector): TokenView | undefined {
-    this.#drainSlotEvents();
-    const found = this.#find(selector);
+    const found = this.#stillThere() ?? this.#find(selector);
     if (found === undefined) {
       this.#drop();
       return undefined;
@@ -140,16 +141,24 @@ export class TokenClient {
     return this.#open;
   }
 
-  /** OpenSC notices readers and cards when it is asked for events; they arrive without a change and are missed, so they say nothing by themselves. */
-  #drainSlotEvents(): void {
+  /** The token whose sessions are open: asked without touching any other reader, where a card of another process may be locked. */
+  #stillThere(): { slot: pkcs11js.Handle; info: pkcs11js.TokenInfo } | undefined {
+    if (this.#open === undefined || this.#sessionState() === undefined) return undefined;
+    const { slot, serial } = this.#open;
+    const info = this.#isPresent(slot) ? this.#tokenInfo(slot) : undefined;
+    return info?.serialNumber.trim() === serial ? { slot, info } : undefined;
+  }
+
+  #isPresent(slot: pkcs11js.Handle): boolean {
     try {
-      while (this.#module.C_WaitForSlotEvent(this.#api.CKF_DONT_BLOCK) !== null);
+      return (this.#module.C_GetSlotInfo(slot).flags & tokenPresent) !== 0;
     } catch {
-      // Not every module has events.
+      return false;
     }
   }
 
   #find(selector: TokenSelector): { slot: pkcs11js.Handle; info: pkcs11js.TokenInfo } | undefined {
+    drainSlotEvents({ api: this.#api, module: this.#module });
     for (const slot of this.#module.C_GetSlotList(true)) {
       if (selector.slot !== undefined && Number(slot.readBigUInt64LE()) !== selector.slot) continue;
       const info = this.#tokenInfo(slot);

@@ -47,13 +47,14 @@ export class CardHost {
 
   /**
    * The process with the module loaded.
+   * @param otherReaders that a new process leaves alone (OpenSC)
    * @throws CardFault, SealError SEAL-KEY-DEVICE
    */
-  async running(): Promise<CardProcess> {
+  async running(otherReaders: readonly string[] = []): Promise<CardProcess> {
     if (this.#process !== undefined) return this.#process;
     const { name, module, sessions, timeout } = this.#config;
     const environment = { ...this.#config.environment };
-    if (isOpenSc(module)) environment['OPENSC_CONF'] ??= await writeOpenScConf(this.#fx, []);
+    if (isOpenSc(module)) environment['OPENSC_CONF'] ??= await writeOpenScConf(this.#fx, otherReaders);
     const process = new CardProcess({ name, sessions, environment }, this.#fx);
     this.#starts++;
     this.#process = process;

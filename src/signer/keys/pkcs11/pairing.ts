@@ -2,11 +2,12 @@ import { SealError } from '../../../errors.ts';
 import { parse, Tag } from '../../../formats/der.ts';
 import { parseCertificate } from '../../../formats/x509.ts';
 import { certificateProblem } from '../certificate.ts';
+import { fitsCertificate } from './choice.ts';
 import type { Certificate } from '../../../formats/x509.ts';
 import type { Pkcs11KeyConfig } from '../../../model/config.ts';
 import type { TokenCertificate, TokenKey } from './messages.ts';
 
-export type KeyWish = Pick<Pkcs11KeyConfig, 'name' | 'key' | 'keyUsage' | 'minRemaining'>;
+export type KeyWish = Pick<Pkcs11KeyConfig, 'name' | 'token' | 'certificate' | 'key' | 'keyUsage' | 'minRemaining'>;
 
 export interface Pair {
   readonly key: TokenKey;
@@ -23,7 +24,7 @@ interface Readable {
  * @param now UTC ms
  */
 export function foreseeCertificate(wish: KeyWish, certificates: readonly TokenCertificate[], now: number): Certificate | undefined {
-  const fitting = readable(certificates).filter(({ object }) => wishes(wish, object));
+  const fitting = readable(certificates).filter(({ object, certificate }) => wishes(wish, object) && fitsCertificate(wish, certificate));
   return (fitting.find(({ certificate }) => certificateProblem(certificate, wish, now) === undefined) ?? fitting[0])?.certificate;
 }
 
@@ -50,7 +51,7 @@ export function pairKey(
   const all = readable([...certificates, ...extra.map((der) => ({ der, id: Buffer.alloc(0), label: '' }))]);
   const pairs = candidates.flatMap((key) => {
     const own = all.find(({ object, certificate }) => belongs(key, object, certificate));
-    return own === undefined ? [] : [{ key, certificate: own.certificate }];
+    return own === undefined || !fitsCertificate(wish, own.certificate) ? [] : [{ key, certificate: own.certificate }];
   });
   const usable = pairs.find(({ certificate }) => certificateProblem(certificate, wish, now) === undefined) ?? pairs[0];
   if (usable !== undefined) return usable;

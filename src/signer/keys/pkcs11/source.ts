@@ -1,9 +1,11 @@
+import { basename } from 'node:path';
 import { SealError, asSealError } from '../../../errors.ts';
 import { readPem } from '../../../formats/pem.ts';
 import { certificateProblem, nextCertificateChange } from '../certificate.ts';
 import { orderChain } from '../chain.ts';
 import { mechanismFor } from './mechanisms.ts';
 import { foreseeCertificate, pairKey } from './pairing.ts';
+import { Readers } from './readers.ts';
 import { Token } from './token.ts';
 import type { Certificate } from '../../../formats/x509.ts';
 import type { SignatureAlgorithm } from '../../../model/algorithms.ts';
@@ -22,6 +24,7 @@ const longestChunk = 64;
 /** Keys on PKCS#11 tokens; keys of one token share its card process and its activation. */
 export function pkcs11Sources(configs: readonly Pkcs11KeyConfig[], fx: KeyEffects): KeySource[] {
   const tokens = new Map<string, Token>();
+  const readers = new Map<string, Readers>();
   return configs.map((config) => {
     const id = tokenId(config);
     const token =
@@ -31,6 +34,7 @@ export function pkcs11Sources(configs: readonly Pkcs11KeyConfig[], fx: KeyEffect
           configs.filter((other) => tokenId(other) === id),
           config,
         ),
+        readersOf(config, readers, fx),
         fx,
       );
     tokens.set(id, token);
@@ -38,22 +42,39 @@ export function pkcs11Sources(configs: readonly Pkcs11KeyConfig[], fx: KeyEffect
   });
 }
 
-function tokenId({ module, environment, token }: Pkcs11KeyConfig): string {
-  return JSON.stringify([module, Object.entries(environment).sort(), token.label, token.serial, token.slot]);
+function moduleId({ module, environment }: Pkcs11KeyConfig): string {
+  return JSON.stringify([module, Object.entries(environment).sort()]);
+}
+
+/** Keys that name no token have one each. */
+function tokenId(config: Pkcs11KeyConfig): string {
+  const { token, name } = config;
+  return JSON.stringify([moduleId(config), token === 'any' ? name : [token.label, token.serial, token.slot, token.reader]]);
+}
+
+function readersOf(config: Pkcs11KeyConfig, made: Map<string, Readers>, fx: KeyEffects): Readers {
+  const { module, environment, timeout } = config;
+  const readers = made.get(moduleId(config)) ?? new Readers({ name: basename(module), module, environment, timeout }, fx);
+  made.set(moduleId(config), readers);
+  return readers;
 }
 
 /** The most careful of what the keys of a token say. */
 function tokenConfig(keys: readonly Pkcs11KeyConfig[], first: Pkcs11KeyConfig): TokenConfig {
-  const { name, module, token, environment } = first;
+  const { name, module, token, environment, certificate, key, keyUsage, minRemaining } = first;
   const pin = keys.find((key) => key.pin !== undefined)?.pin;
   const times = keys.flatMap(({ maxTime }) => (maxTime === undefined ? [] : [maxTime]));
   return {
     name,
     module,
     token,
+    key,
+    keyUsage,
+    minRemaining,
     environment,
     sessions: Math.max(...keys.map(({ sessions }) => sessions)),
     timeout: Math.max(...keys.map(({ timeout }) => timeout)),
+    ...(certificate === undefined ? {} : { certificate }),
     ...(pin === undefined ? {} : { pin }),
     ...(times.length === 0 ? {} : { maxTime: Math.min(...times) }),
   };

@@ -29,10 +29,10 @@ export type TokenState =
     }
   | { readonly kind: 'active'; readonly visible: Visible; readonly activation: Activation };
 
-export function absent(name: string): TokenState {
+export function absent(name: string, hint = 'insert the card; “token:” of the key says which one is meant'): TokenState {
   const error = new SealError('SEAL-KEY-ABSENT', `${name}: the card or token is not there`, {
     where: name,
-    hint: 'insert the card; “token:” of the key says which one is meant',
+    hint,
   });
   return { kind: 'away', state: 'absent', error };
 }

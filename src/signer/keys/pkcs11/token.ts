@@ -3,17 +3,20 @@ import { explain } from './events.ts';
 import { longestPin } from './pin-length.ts';
 import { CardHost } from './host.ts';
 import { Logins } from './logins.ts';
+import { Place } from './place.ts';
 import { CardFault } from './process.ts';
 import { absent, failing, waiting } from './state.ts';
 import type { KeyEffects } from '../effects.ts';
 import type { Consequence } from './events.ts';
 import type { Calls, Fault, TokenKey } from './messages.ts';
+import type { PlaceConfig } from './place.ts';
+import type { Readers } from './readers.ts';
 import type { Activation, TokenState, Visible } from './state.ts';
 import type { Pkcs11KeyConfig, SecretReference } from '../../../model/config.ts';
 import type { Timer } from '../../../ports/clock.ts';
 
 /** What a token needs of the configuration; the same for all keys on it. */
-export interface TokenConfig extends Pick<Pkcs11KeyConfig, 'name' | 'module' | 'token' | 'environment' | 'sessions' | 'timeout'> {
+export interface TokenConfig extends PlaceConfig, Pick<Pkcs11KeyConfig, 'environment' | 'sessions' | 'timeout'> {
   readonly pin?: SecretReference;
   /** ms an activation lasts. */
   readonly maxTime?: number;
@@ -33,19 +36,22 @@ export class Token {
   readonly #listeners: (() => void)[] = [];
   #state: TokenState;
   readonly #host: CardHost;
+  readonly #place: Place;
   #poll: Timer | undefined;
   #expiry: Timer | undefined;
   #tail: Promise<unknown> = Promise.resolve();
   readonly #signing = new Set<Promise<unknown>>();
   #users = 0;
 
-  constructor(config: TokenConfig, fx: KeyEffects) {
+  constructor(config: TokenConfig, readers: Readers, fx: KeyEffects) {
     this.config = config;
     this.#fx = fx;
     this.#state = absent(config.name);
     this.#host = new CardHost(config, fx, (error) => {
+      this.#place.lost();
       this.#set(failing(error));
     });
+    this.#place = new Place(config, readers, this.#host, fx.clock);
     this.#logins = new Logins(config, fx, this.#host);
   }
 
@@ -127,6 +133,7 @@ export class Token {
       this.#set(absent(this.config.name));
       await Promise.allSettled(this.#signing);
       await this.#host.end();
+      this.#place.lost();
     });
   }
 
@@ -174,10 +181,11 @@ export class Token {
 
   async #refresh(): Promise<void> {
     if (this.#poll === undefined || !this.#host.due) return;
-    const process = await this.#host.running();
-    const view = await process.call('look', { token: this.config.token }, this.config.timeout);
-    if (view === undefined) {
-      this.#set(absent(this.config.name));
+    const process = await this.#place.process();
+    const view = await process?.call('look', { token: this.#place.selector }, this.config.timeout);
+    if (process === undefined || view === undefined) {
+      this.#set(absent(this.config.name, this.#place.hint));
+      await this.#place.left();
       return;
     }
     const state = this.#state;
@@ -279,6 +287,8 @@ export class Token {
         break;
       case 'fault':
         this.#host.fault(error);
+        // A card that was pulled while it signed is one of the reasons: not to be tried again before it is known.
+        void this.#look();
         break;
       case 'module':
         this.#host.restart(error);

@@ -7,5 +7,5 @@ import type { Pkcs11KeyConfig } from '../../../../src/model/config.ts';
 const { name, module, sessions, environment, token } = JSON.parse(process.argv[2] ?? '') as Pkcs11KeyConfig;
 const card = new CardProcess({ name, sessions, environment }, { clock: systemClock, log: new CollectingLog() });
 await card.call('start', { module, sessions }, 10_000);
-await card.call('look', { token }, 10_000);
+await card.call('look', { token: token === 'any' ? {} : token }, 10_000);
 process.stdout.write(String(card.pid));

@@ -79,7 +79,7 @@ describe('OpenSC', () => {
 describe('which key and certificate are meant', () => {
   const authority = testAuthority();
   const now = authority.now();
-  const wish = (key: KeyWish['key']): KeyWish => ({ name: 'k', key, keyUsage: 'contentCommitment', minRemaining: 0 });
+  const wish = (key: KeyWish['key']): KeyWish => ({ name: 'k', token: {}, key, keyUsage: 'contentCommitment', minRemaining: 0 });
   const object = (id: string, label: string): TokenKey => ({
     handle: randomBytes(8),
     id: Buffer.from(id, 'hex'),
