@@ -37,6 +37,7 @@ async function fillDesk(
   signal?: AbortSignal,
 ): Promise<StepResult> {
   await fx.files.makeDirectory(directoryName(desk), 0o700);
+  await fx.files.spread(directoryName(desk));
   const output = joinPath(desk, 'batch');
   await fx.files.makeDirectory(output);
   const made = new Set<string>();

@@ -24,13 +24,15 @@ const held = 16;
  */
 export class HashingPool {
   readonly #size: number;
+  readonly #name: string;
   readonly #threads: Thread[] = [];
   readonly #queue: Pending[] = [];
   #next = 1;
   #closed = false;
 
-  constructor(size = Math.min(4, availableParallelism())) {
+  constructor(size = Math.min(4, 2 * availableParallelism()), name = 'hashing') {
     this.#size = size;
+    this.#name = name;
   }
 
   run(job: FileJob, signal?: AbortSignal): Promise<FileJobResult> {
@@ -58,6 +60,7 @@ export class HashingPool {
       let thread = this.#threads.reduce<Thread | undefined>((least, one) => (least && least.load <= one.load ? least : one), undefined);
       if ((thread === undefined || thread.load > 0) && this.#threads.length < this.#size) {
         thread = new Thread(
+          this.#name,
           () => {
             this.#deal();
           },
@@ -92,11 +95,11 @@ class Thread {
   #outbox: { readonly id: number; readonly job: FileJob }[] = [];
   readonly #free: () => void;
 
-  constructor(free: () => void, lost: (thread: Thread) => void) {
+  constructor(name: string, free: () => void, lost: (thread: Thread) => void) {
     this.#free = free;
     // Node runs the sources directly; the published package has .js beside this file.
     const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
-    this.#worker = new Worker(new URL(`../workers/hashing.${extension}`, import.meta.url), { name: 'hashing' });
+    this.#worker = new Worker(new URL(`../workers/hashing.${extension}`, import.meta.url), { name });
     this.#worker.on('message', (answers: readonly FileAnswer[]) => {
       for (const answer of answers) this.#answer(answer);
       this.#settle();

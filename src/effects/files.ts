@@ -8,10 +8,13 @@ import { claimDurable, makeDirectory, renameDurable, writeDurable } from './file
 import { diskError, shown } from './files-errors.ts';
 import { asBytes, fileInfo, nameOf, kindOf, notRegular, openForReading, openNew } from './files-open.ts';
 import { HashingPool } from './files-pool.ts';
+import { spread } from './files-spread.ts';
 import { syncDirectory, syncTree } from './files-sync.ts';
 
 /** The file system of this machine; whole files are copied and hashed in threads. `close` ends the threads. */
 export function nodeFiles(pool = new HashingPool()): Files & { close(): Promise<void> } {
+  // Removing waits for the disk more than it works: nobody's copies stand behind it.
+  const removing = new HashingPool(1, 'removing');
   const digests = <A extends AnyDigest>(algorithms: readonly A[], values: readonly Uint8Array[]): ReadonlyMap<A, Buffer> =>
     new Map(algorithms.map((algorithm, index) => [algorithm, asBuffer(values[index])]));
   return {
@@ -23,11 +26,12 @@ export function nodeFiles(pool = new HashingPool()): Files & { close(): Promise<
     writeDurable,
     claimDurable,
     makeDirectory,
+    spread,
     rename: renameDurable,
     syncTree,
     syncDirectory,
     async remove(path) {
-      await pool.run({ op: 'remove', source: latin1(path) });
+      await removing.run({ op: 'remove', source: latin1(path) });
     },
     space,
     async copyHashed(source, target, algorithms, signal) {
@@ -48,7 +52,9 @@ export function nodeFiles(pool = new HashingPool()): Files & { close(): Promise<
       return digests(algorithms, values);
     },
     copyLink,
-    close: () => pool.close(),
+    close: async () => {
+      await Promise.all([pool.close(), removing.close()]);
+    },
   };
 }
 

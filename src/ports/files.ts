@@ -85,6 +85,11 @@ export interface Files {
   claimDurable(path: Path, bytes: Uint8Array, mode?: number): Promise<boolean>;
   /** mkdir -p; new directories get `mode` (default 0755) and are fsynced with their parents. */
   makeDirectory(path: Path, mode?: number): Promise<void>;
+  /**
+   * Directories made in this one from now on lie apart from each other on disk, so that thousands of files made and removed in one do not slow down
+   * the others. A hint to the file system; never fails.
+   */
+  spread(path: Path): Promise<void>;
   /** Rename on one file system; parents' directories fsynced. EXDEV is `SEAL-DISK-IO` with cause.code 'EXDEV'. */
   rename(from: Path, to: Path): Promise<void>;
   /** Everything below (files and directories) is on disk when it resolves. */

@@ -1,5 +1,5 @@
 import { SealError } from '../errors.ts';
-import { displayName } from '../formats/names.ts';
+import { directoryName, displayName } from '../formats/names.ts';
 import { spoolDirectory } from '../formats/places.ts';
 import type { DigestAlgorithm } from '../model/algorithms.ts';
 import type { Batch, SemaphoreOptions } from '../model/batch.ts';
@@ -45,6 +45,8 @@ export async function spool(
   if (batch.partOf !== undefined) await removeFailureFiles(fx, claimed, batch.partOf);
   const place = spoolDirectory(config.dataDir, batch.id);
   await files.remove(place);
+  await files.makeDirectory(directoryName(place), 0o700);
+  await files.spread(directoryName(place));
   await files.makeDirectory(place, 0o700);
   try {
     return await copyBatch(fx, config, root, batch, { claimed, place, approved }, signal);

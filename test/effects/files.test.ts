@@ -319,3 +319,15 @@ test('free space is told in bytes and inodes', async (t) => {
   assert.ok(space.freeInodes > 0);
   await rejects(files.space('/no/such/place'), 'SEAL-INPUT-MISSING', 'ENOENT');
 });
+
+suite('spread', () => {
+  test('directories below are spread over the disk where it is ext4, and a missing one is no error', async (t) => {
+    const top = temporaryDirectory(t);
+    await files.spread(top);
+    await files.spread(join(top, 'missing'));
+    const kind = spawnSync('stat', ['-f', '-c', '%T', top], { encoding: 'utf8' }).stdout.trim();
+    const flags = spawnSync('lsattr', ['-d', top], { encoding: 'utf8' }).stdout.split(' ')[0];
+    if (kind === 'ext2/ext3') assert.match(flags ?? '', /T/);
+    else t.diagnostic(`nothing to see on ${kind}`);
+  });
+});

@@ -94,6 +94,7 @@ export function gated(files: Files, gate: Gate): Files & { idle(): Promise<void>
     writeDurable: (path, ...rest) => through('writeDurable', path, () => files.writeDurable(path, ...rest)),
     claimDurable: (path, ...rest) => through('claimDurable', path, () => files.claimDurable(path, ...rest)),
     makeDirectory: (path, mode) => through('makeDirectory', path, () => files.makeDirectory(path, mode)),
+    spread: (path) => through('spread', path, () => files.spread(path)),
     rename: (from, to) => through('rename', from, () => files.rename(from, to)),
     syncTree: (path) => through('syncTree', path, () => files.syncTree(path)),
     syncDirectory: (path) => through('syncDirectory', path, () => files.syncDirectory(path)),
