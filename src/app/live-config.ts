@@ -92,6 +92,12 @@ const inFile: Readonly<Record<string, string>> = { dataDir: 'data' };
 /** Sections with named entries, and how deep their settings are told apart. */
 const depths: Readonly<Record<string, number>> = { roots: 2, log: 1, keys: 1, pools: 1, tsas: 1, profiles: 1, trust: 1, archive: 1 };
 
+/** Paths of settings that differ between what a daemon works with and a file that came over the socket as plain data. */
+export function settingsThatDiffer(running: Config, file: Config): string[] {
+  const asPlain = (config: Config): Config => JSON.parse(JSON.stringify(config)) as Config;
+  return differences(asPlain(running), asPlain(file));
+}
+
 /** Paths of settings that differ. */
 function differences(one: Config, other: Config): string[] {
   return compare(one, other, '', 1);

@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import { SealError } from '../errors.ts';
+import type { Config } from '../model/config.ts';
 import type { Progress } from '../ports/control.ts';
 import { checkArchive, type ArchiveCheck } from './archive-check.ts';
+import { check, type Finding } from './check/check.ts';
 import { closeArchive, type CloseResult } from './archive-close.ts';
 import { exportRecords, type ExportArgs, type ExportResult } from './archive-export.ts';
 import { findObject, type FoundObject } from './archive-objects.ts';
@@ -19,6 +21,7 @@ import type { BatchView } from './views.ts';
 
 /** Everything that CLI and API may ask for by name: arguments and result are plain data, since they cross the control socket. */
 export interface Operations {
+  readonly check: { readonly args: { readonly sign: boolean; readonly file: Config }; readonly result: Finding[] };
   readonly status: { readonly args: object; readonly result: StatusReport };
   readonly 'batch.list': { readonly args: BatchListArgs; readonly result: BatchView[] };
   readonly 'batch.show': { readonly args: BatchShowArgs; readonly result: BatchDetails };
@@ -60,6 +63,13 @@ const id = z.string().min(1).max(200);
 const optionalText = (): z.ZodOptional<z.ZodString> => z.string().optional();
 
 export const operations: { readonly [Name in OperationName]: Operation<Name> } = {
+  // In the daemon: without one compose.ts opens what can be opened.
+  check: {
+    mode: 'act',
+    args: z.object({ sign: z.boolean(), file: z.custom<Config>((value) => typeof value === 'object' && value !== null) }),
+    run: async (service, { sign, file }, { actor, signal, progress }) =>
+      await check({ fx: service.app.fx, config: service.app.config, database: true, file, service }, { sign, actor, signal, progress }),
+  },
   status: { mode: 'live', args: none, run: async ({ app, live }) => await status(app, await live()) },
   'batch.list': {
     mode: 'read',

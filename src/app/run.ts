@@ -89,6 +89,11 @@ class Daemon {
       }),
     );
     log.info({ version: app.version, config: app.config.path, data: app.config.dataDir }, 'Sealtree starts');
+    const { evaluationProblem } = this.#service;
+    if (evaluationProblem !== undefined) {
+      const { message, hint = '', where = '' } = evaluationProblem;
+      throw new SealError('SEAL-HTTP', message, { hint, where, cause: evaluationProblem });
+    }
     await ownRoots(app);
     this.#service.resident = true;
     await this.#takeUp();

@@ -1,15 +1,16 @@
 import { Closing } from '../archive/closing.ts';
 import { Runner } from '../batch/runner.ts';
 import { buildStages } from '../batch/stages.ts';
+import type { SealError } from '../errors.ts';
 import type { HttpServer } from '../ports/http-server.ts';
 import type { Trust } from '../pki/trust.ts';
 import { poolRules, SigningPool } from '../signer/sign.ts';
 import { ReleaseVerifier } from '../verify/release.ts';
 import type { App } from './context.ts';
+import { openEvaluation, type Evaluation } from './evaluation.ts';
 import { lookOnce } from './root-status.ts';
 import type { LiveStatus } from './status.ts';
 import { readTrust, trustOf, type TrustFiles } from './trust.ts';
-import { serveEvaluationAuthority, type ServedAuthority } from './tsa.ts';
 
 /** Batches of one root under way at the same time, waiting ones included. */
 const perRoot = 32;
@@ -26,6 +27,8 @@ export interface Service {
   readonly trust: () => Promise<Trust>;
   /** What the daemon knows beyond the database; the daemon replaces it. */
   live: () => Promise<LiveStatus>;
+  /** Why the evaluation authority does not answer; commands that need no timestamp work all the same. */
+  readonly evaluationProblem: SealError | undefined;
   /** This process stays (the daemon): what a command begins goes on in it. */
   resident: boolean;
   close(): Promise<void>;
@@ -35,10 +38,12 @@ export interface Service {
  * Puts the machinery together. `act` opens the keys and serves the evaluation authority, `read` does neither. Nothing runs by itself until
  * app/run.ts, or a use case, makes it.
  */
-export async function openService(app: App, mode: 'act' | 'read', { httpServer }: { readonly httpServer: HttpServer }): Promise<Service> {
-  const { fx, config } = app;
-  const files = await readTrust(fx, config.trust);
-  const authority = mode === 'act' ? await openAuthority(app, httpServer) : undefined;
+export async function openService(given: App, mode: 'act' | 'read', { httpServer }: { readonly httpServer: HttpServer }): Promise<Service> {
+  const { config } = given;
+  const files = await readTrust(given.fx, config.trust);
+  const evaluation: Evaluation = mode === 'act' ? await openEvaluation(given, httpServer) : { tsas: given.fx.tsas };
+  const app = { ...given, fx: { ...given.fx, tsas: evaluation.tsas } };
+  const { fx } = app;
   if (mode === 'act')
     await Promise.all(
       fx.keys.map(async (key) => {
@@ -68,11 +73,12 @@ export async function openService(app: App, mode: 'act' | 'read', { httpServer }
     }),
     trust: async () => trustOf(await readTrust(fx, config.trust), config.trust),
     live: async () => ({ roots: await lookOnce(app) }),
+    evaluationProblem: evaluation.problem,
     resident: false,
     close: async () => {
       await runner.stop();
       pool.close();
-      await authority?.close();
+      await evaluation.served?.close();
     },
   };
 }
@@ -80,8 +86,4 @@ export async function openService(app: App, mode: 'act' | 'read', { httpServer }
 function releaseVerifier({ fx, config }: App, files: TrustFiles): ReleaseVerifier {
   const { trust, archive } = config;
   return new ReleaseVerifier(fx, { ...files, revocationMode: trust.revocation, maxAge: trust.maxAge, archiveDigest: archive.digest });
-}
-
-async function openAuthority({ fx, config }: App, httpServer: HttpServer): Promise<ServedAuthority | undefined> {
-  return config.evaluation === undefined ? undefined : await serveEvaluationAuthority({ ...fx, httpServer }, config.evaluation);
 }

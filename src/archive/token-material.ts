@@ -88,6 +88,17 @@ async function ask(
   }
 }
 
+/** Who signed a token, and the other certificates in it; undefined when it does not hold its signer's. @param token DER, judged before */
+export function timestampSigner(
+  token: Buffer,
+  trust: Trust,
+): { readonly certificate: Certificate; readonly others: readonly Certificate[] } | undefined {
+  const parsed = parseTimestampToken(token);
+  const certificate = signerOf(parsed, trust);
+  if (certificate === undefined) return undefined;
+  return { certificate, others: parsed.cms.certificates.flatMap((der) => readable(() => trust.cache.certificate(der))) };
+}
+
 function signerOf({ cms, tstInfo }: TimestampToken, trust: Trust): Certificate | undefined {
   const [signer] = cms.signers;
   if (signer === undefined) return undefined;

@@ -1,5 +1,6 @@
-import { accessSync, chmodSync, constants, mkdirSync, statSync, type Stats } from 'node:fs';
-import { dirname } from 'node:path';
+import { accessSync, chmodSync, constants, mkdirSync, mkdtempSync, rmSync, statSync, type Stats } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { errnoOf, SealError, type ErrorCode } from '../errors.ts';
 import { displayName } from '../formats/names.ts';
 
@@ -77,6 +78,17 @@ function refused(thrown: unknown, path: string): SealError {
     'correct “data:” of the configuration, or mount the file system',
   ];
   return new SealError(code, message, { where: path, hint, cause: thrown });
+}
+
+/** A data directory for a trial, private, gone when it is removed. */
+export function temporaryDataDirectory(): { readonly path: string; readonly remove: () => void } {
+  const path = mkdtempSync(join(tmpdir(), 'sealtree-trial-'));
+  return {
+    path,
+    remove: () => {
+      rmSync(path, { recursive: true, force: true });
+    },
+  };
 }
 
 export function hasFile(path: string): boolean {

@@ -105,7 +105,9 @@ export class FakeSource implements KeySource {
       name: this.name,
       source: 'pkcs11',
       state: this.#state,
-      ...(ready ? { activation: this.#activation } : { reason: this.#state }),
+      ...(ready
+        ? { activation: this.#activation, certificate: this.#options.identity.chain[0] ?? Buffer.alloc(0) }
+        : { reason: this.#state }),
     };
   }
 

@@ -1,7 +1,9 @@
 import type { Command } from 'commander';
+import { exitOfFindings, type Finding } from '../../app/check/finding.ts';
 import { checkInstallation } from '../../compose.ts';
 import { action, type GlobalOptions, type SetExit } from '../command.ts';
-import { Exit } from '../exit.ts';
+import { progressBar } from '../progress.ts';
+import type { Terminal } from '../terminal.ts';
 
 const marks = { ok: ['green', '✓'], warning: ['yellow', '!'], error: ['red', '✗'] } as const;
 
@@ -10,20 +12,32 @@ export function checkCommand(program: Command, setExit: SetExit): void {
   action<GlobalOptions & { sign?: boolean }>(
     program
       .command('check')
-      .description('try configuration, directories, keys, TSA and disk before anything runs')
-      .option('--sign', 'make a trial signature with each key; it counts'),
+      .description('try configuration, directories, trust, keys and timestamps, beside the daemon too')
+      .option('--sign', 'make a trial signature with each key and verify it; it counts'),
     setExit,
     async (session, _, { sign }) => {
       const { terminal } = session;
-      const findings = await checkInstallation(session.config(), { sign: sign === true, signal: session.signal });
+      const config = session.config();
+      const bar = progressBar(terminal);
+      const options = { sign: sign === true, actor: session.actor, signal: session.signal, progress: bar.update };
+      const findings = await checkInstallation(config, options).finally(() => {
+        bar.end();
+      });
       terminal.result(findings);
-      for (const { status, what, message, hint } of findings) {
-        const [color, mark] = marks[status];
-        terminal.print(`${terminal.style(color, mark)} ${what}: ${message}`);
-        if (hint !== undefined) terminal.print(`    ${terminal.style('cyan', 'hint')}: ${hint}`);
-      }
-      const worst = findings.find((finding) => finding.status === 'error');
-      return worst === undefined ? Exit.done : (worst.exit ?? 69);
+      for (const finding of findings) print(terminal, finding);
+      terminal.print(summary(findings));
+      return exitOfFindings(findings);
     },
   );
+}
+
+function print(terminal: Terminal, { status, what, message, hint, code }: Finding): void {
+  const [color, mark] = marks[status];
+  terminal.print(`${terminal.style(color, mark)} ${what}: ${code === undefined ? '' : `${code} `}${message}`);
+  if (hint !== undefined) terminal.hint(hint);
+}
+
+function summary(findings: readonly Finding[]): string {
+  const count = (status: Finding['status']): number => findings.filter((finding) => finding.status === status).length;
+  return `${count('ok')} ✓, ${count('warning')} !, ${count('error')} ✗`;
 }
