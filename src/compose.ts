@@ -1,4 +1,4 @@
-import { check, type Finding } from './app/check.ts';
+import { check, type CheckOptions, type Finding } from './app/check/check.ts';
 import type { App, Call } from './app/context.ts';
 import { LiveConfig } from './app/live-config.ts';
 import { isOperation, perform, type OperationName } from './app/operations.ts';
@@ -9,7 +9,7 @@ import { readTrust, trustOf } from './app/trust.ts';
 import { loadConfig } from './config/load.ts';
 import { systemClock } from './effects/clock.ts';
 import { askControl, serveControl } from './effects/control.ts';
-import { demandDatabase, hasFile, openDataDirectory } from './effects/data-directory.ts';
+import { demandDatabase, hasFile, openDataDirectory, temporaryDataDirectory } from './effects/data-directory.ts';
 import { documentWorkers } from './effects/documents.ts';
 import { nodeFiles } from './effects/files.ts';
 import { httpServer } from './effects/http-server.ts';
@@ -21,9 +21,11 @@ import { readSecret } from './effects/secrets.ts';
 import { systemdNotifier } from './effects/systemd.ts';
 import { treeWorker } from './effects/trees.ts';
 import { watchThreads } from './effects/watching.ts';
+import { asSealError, SealError } from './errors.ts';
 import type { Config } from './model/config.ts';
 import type { ControlRequest, Progress } from './ports/control.ts';
 import type { Effects } from './ports/effects.ts';
+import { inModule } from './ports/log.ts';
 import { keySources } from './signer/keys/index.ts';
 import { timestampAuthorities } from './signer/tsa/index.ts';
 import { acquireLock } from './store/lock.ts';
@@ -71,11 +73,11 @@ async function build(config: Config, mode: Mode, logTo: 'configured' | 'warnings
     }
     const clock = systemClock;
     const log = createLog({ clock }, logTo === 'configured' ? config.log : { level: 'error', modules: {} });
-    const store = await openStore({ clock }, { file: database, readOnly: mode === 'read' });
+    const store = await openStore(inModule({ clock, log }, 'store'), { file: database, readOnly: mode === 'read' });
     undo.push(async () => {
       await store.close();
     });
-    const documents = documentWorkers({ clock, log });
+    const documents = documentWorkers(inModule({ clock, log }, 'verify'));
     undo.push(async () => {
       await documents.close();
     });
@@ -89,12 +91,13 @@ async function build(config: Config, mode: Mode, logTo: 'configured' | 'warnings
     });
     const http = httpClient();
     const random = systemRandom;
-    const revocation = revocationSource({ clock, files, http, log }, withEvaluation(config), `${config.dataDir}/revocation`);
+    const revocation = revocationSource(
+      inModule({ clock, files, http, log }, 'http'),
+      withEvaluation(config),
+      `${config.dataDir}/revocation`,
+    );
     const keys = keySources(mode === 'act' ? Object.values(config.keys) : [], {
-      clock,
-      files,
-      log,
-      store,
+      ...inModule({ clock, files, log, store }, 'signer'),
       readSecret,
       runDir: `${config.dataDir}/run`,
     });
@@ -106,7 +109,11 @@ async function build(config: Config, mode: Mode, logTo: 'configured' | 'warnings
       );
     });
     const trust = trustOf(await readTrust({ files }, config.trust), config.trust);
-    const tsas = timestampAuthorities({ clock, http, log, random, readSecret, revocation }, Object.values(config.tsas), trust);
+    const tsas = timestampAuthorities(
+      { ...inModule({ clock, http, log, random, revocation }, 'signer'), readSecret },
+      Object.values(config.tsas),
+      trust,
+    );
     const fx: Effects = { clock, documents, files, http, keys, log, random, revocation, store, trees, tsas, watching };
     return { app: { fx, config, readSecret, version: packageVersion }, log, close };
   } catch (error) {
@@ -122,6 +129,7 @@ export function withEvaluation({ trust, evaluation }: Config): Config['trust'] {
 
 /** A service in this process, for one command. */
 export interface LocalService {
+  readonly service: Service;
   perform(name: OperationName, args: unknown, call: Call): Promise<unknown>;
   close(): Promise<void>;
 }
@@ -138,6 +146,7 @@ export async function openLocal(config: Config, mode: Mode): Promise<LocalServic
   }
   const opened = service;
   return {
+    service: opened,
     perform: async (name, args, call) => await perform(opened, name, args, call),
     close: async () => {
       await opened.close();
@@ -194,21 +203,28 @@ export async function runDaemon(
   }
 }
 
-/** `check`: beside a running daemon it only reads and says so. */
-export async function checkInstallation(
-  config: Config,
-  options: { readonly sign: boolean; readonly signal: AbortSignal },
-): Promise<Finding[]> {
-  const built = await build(config, 'act', 'warnings');
+/**
+ * `check`: through the daemon where one runs, since it holds keys and cards. Without one what can be opened is opened here: a data directory that
+ * has no database yet is not touched, and what cannot be opened is a finding.
+ */
+export async function checkInstallation(config: Config, options: CheckOptions): Promise<Finding[]> {
+  const { sign, actor, progress, signal } = options;
+  const request = { operation: 'check', args: { sign, file: config }, actor };
+  const answered = await callDaemon(config, request, undefined, progress, signal);
+  if (answered.running) return answered.result as Finding[];
+  const database = hasFile(`${config.dataDir}/${databaseName}`);
+  const trial = database ? undefined : temporaryDataDirectory();
+  const files = nodeFiles();
+  const opened = await openLocal(trial === undefined ? config : { ...config, dataDir: trial.path }, 'act').catch((thrown: unknown) =>
+    asSealError(thrown),
+  );
+  const service = opened instanceof SealError ? opened : opened.service;
   try {
-    const service = await openService(built.app, 'act', { httpServer: httpServer() });
-    try {
-      return await check(service, options);
-    } finally {
-      await service.close();
-    }
+    return await check({ fx: { clock: systemClock, files, random: systemRandom }, config, database, service }, options);
   } finally {
-    await built.close();
+    if (!(opened instanceof SealError)) await opened.close();
+    await files.close();
+    trial?.remove();
   }
 }
 

@@ -5,6 +5,7 @@ import { parseCertificate } from '../formats/x509.ts';
 import type { EvaluationConfig } from '../model/config.ts';
 import type { Effects } from '../ports/effects.ts';
 import type { HttpServer } from '../ports/http-server.ts';
+import { inModule } from '../ports/log.ts';
 import type { TimestampAuthority } from '../ports/tsa.ts';
 import type { App } from './context.ts';
 import { baseUrl, serveEvaluationAuthority, type ServedAuthority } from './tsa.ts';
@@ -31,7 +32,7 @@ export async function openEvaluation({ fx, config }: Pick<App, 'fx' | 'config'>,
   const { evaluation } = config;
   if (evaluation === undefined) return { tsas: fx.tsas };
   try {
-    return { served: await serveEvaluationAuthority({ ...fx, httpServer }, evaluation), tsas: fx.tsas };
+    return { served: await serveEvaluationAuthority({ ...inModule(fx, 'http'), httpServer }, evaluation), tsas: fx.tsas };
   } catch (thrown) {
     const error = asSealError(thrown);
     if (error.code !== 'SEAL-HTTP') throw error;

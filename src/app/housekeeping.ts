@@ -2,6 +2,7 @@ import { isMounted, retireOriginals } from '../archive/outgoing.ts';
 import { asSealError } from '../errors.ts';
 import { displayName, joinPath } from '../formats/names.ts';
 import type { Timer } from '../ports/clock.ts';
+import { inModule } from '../ports/log.ts';
 import { sampleDisks } from './disks.ts';
 import type { Service } from './service.ts';
 
@@ -19,7 +20,8 @@ export class Housekeeping {
 
   /** @param signal aborted when the daemon stops */
   constructor(service: HouseService, signal: AbortSignal) {
-    this.#service = service;
+    const { app, closing } = service;
+    this.#service = { app: { ...app, fx: inModule(app.fx, 'archive') }, closing };
     this.#signal = signal;
   }
 

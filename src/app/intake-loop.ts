@@ -3,6 +3,7 @@ import type { RootConfig } from '../model/config.ts';
 import type { Timer } from '../ports/clock.ts';
 import type { Candidate } from '../watcher/intake.ts';
 import { Candidates, claim, lackOfRoom } from '../watcher/intake.ts';
+import { inModule } from '../ports/log.ts';
 import { rootStatus } from './root-status.ts';
 import type { Service } from './service.ts';
 import type { RootStatus } from './status.ts';
@@ -89,7 +90,8 @@ export class IntakeLoop {
   }
 
   async #lookAtRoom(root: RootConfig): Promise<void> {
-    const { fx, config } = this.#service.app;
+    const { config } = this.#service.app;
+    const fx = inModule(this.#service.app.fx, 'watcher');
     const full = await lackOfRoom(fx, config, root).catch((thrown: unknown) => asSealError(thrown));
     const before = this.#full.get(root.name);
     if (full === undefined) this.#full.delete(root.name);
@@ -116,7 +118,8 @@ export class IntakeLoop {
 
   async #claim(candidate: Candidate): Promise<void> {
     const { app, runner } = this.#service;
-    const { fx, config } = app;
+    const { config } = app;
+    const fx = inModule(app.fx, 'watcher');
     const root = config.roots[candidate.root];
     if (root === undefined) return;
     try {

@@ -1,6 +1,7 @@
 import { ownerMarker } from '../formats/places.ts';
 import type { Config, RootConfig } from '../model/config.ts';
 import type { Effects } from '../ports/effects.ts';
+import { inModule } from '../ports/log.ts';
 import { own, ownerOf, replaced } from '../watcher/intake.ts';
 import type { App } from './context.ts';
 
@@ -13,7 +14,10 @@ export async function ownRoots({ fx, config }: Pick<App, 'fx' | 'config'>): Prom
   const identity = await dataDirectoryIdentity(fx);
   for (const root of Object.values(config.roots)) {
     if (await isAway({ fx }, root)) {
-      fx.log.warn({ root: root.name, path: root.path }, 'the root is not there: mount its file system; it is taken up by itself');
+      inModule(fx, 'watcher').log.warn(
+        { root: root.name, path: root.path },
+        'the root is not there: mount its file system; it is taken up by itself',
+      );
       continue;
     }
     for (const tree of [root.path, root.incoming, root.outgoing, root.failed, root.done]) await fx.files.makeDirectory(tree);

@@ -2,6 +2,7 @@ import { asSealError, SealError } from '../errors.ts';
 import type { Config } from '../model/config.ts';
 import type { ControlHandler, ControlServer } from '../ports/control.ts';
 import type { HttpServer } from '../ports/http-server.ts';
+import { inModule } from '../ports/log.ts';
 import { Housekeeping } from './housekeeping.ts';
 import { IntakeLoop } from './intake-loop.ts';
 import type { ConfigChanges } from './live-config.ts';
@@ -119,7 +120,7 @@ class Daemon {
     const { app, runner } = this.#service;
     const { log } = app.fx;
     await endInterrupted(app);
-    await settleDoubts(app);
+    await settleDoubts({ ...app, fx: inModule(app.fx, 'signer') });
     const resumed = await runner.resume();
     if (resumed > 0) log.info({ batches: resumed }, 'unfinished batches are taken up again');
   }

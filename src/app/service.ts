@@ -3,6 +3,7 @@ import { Runner } from '../batch/runner.ts';
 import { buildStages } from '../batch/stages.ts';
 import type { SealError } from '../errors.ts';
 import type { HttpServer } from '../ports/http-server.ts';
+import { inModule } from '../ports/log.ts';
 import type { Trust } from '../pki/trust.ts';
 import { poolRules, SigningPool } from '../signer/sign.ts';
 import { ReleaseVerifier } from '../verify/release.ts';
@@ -50,9 +51,9 @@ export async function openService(given: App, mode: 'act' | 'read', { httpServer
         await key.open();
       }),
     );
-  const pool = new SigningPool(fx, poolRules(config));
+  const pool = new SigningPool(inModule(fx, 'signer'), poolRules(config));
   const release = releaseVerifier(app, files);
-  const runner = new Runner(fx, buildStages({ fx, config, pool, release, readSecret: app.readSecret }), {
+  const runner = new Runner(fx, buildStages({ fx: inModule(fx, 'batch'), config, pool, release, readSecret: app.readSecret }), {
     perRoot,
     copying,
     maxWait: (root) => config.roots[root]?.maxWait,
@@ -85,5 +86,10 @@ export async function openService(given: App, mode: 'act' | 'read', { httpServer
 
 function releaseVerifier({ fx, config }: App, files: TrustFiles): ReleaseVerifier {
   const { trust, archive } = config;
-  return new ReleaseVerifier(fx, { ...files, revocationMode: trust.revocation, maxAge: trust.maxAge, archiveDigest: archive.digest });
+  return new ReleaseVerifier(inModule(fx, 'verify'), {
+    ...files,
+    revocationMode: trust.revocation,
+    maxAge: trust.maxAge,
+    archiveDigest: archive.digest,
+  });
 }

@@ -7,6 +7,7 @@ import { done, type StepResult } from '../model/step.ts';
 import type { Effects } from '../ports/effects.ts';
 import { signDocuments, type SigningPool } from '../signer/sign.ts';
 import type { ReleaseVerifier } from '../verify/release.ts';
+import { inModule } from '../ports/log.ts';
 
 export interface SignStepParts {
   readonly fx: Effects;
@@ -33,12 +34,13 @@ const page = 256;
  * @throws the signal's reason; SealError SEAL-STORE-*, SEAL-DISK-*
  */
 export async function signAndVerify(
-  parts: SignStepParts,
+  given: SignStepParts,
   batch: Batch,
   options: SignStepOptions,
   signal: AbortSignal,
 ): Promise<StepResult> {
-  const { fx } = parts;
+  const fx = inModule(given.fx, 'signer', { batch: batch.id, root: batch.root });
+  const parts = { ...given, fx };
   let waits: ErrorReport | undefined;
   await settleDoubts(parts, batch.id);
   if (batch.keys.length === 0) await takeUnsigned(fx, batch);

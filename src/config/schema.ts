@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { LogLevel, LogModule } from '../ports/log.ts';
 import { nearest } from './nearest.ts';
 import { duration, loopback, size } from './units.ts';
 
@@ -175,12 +176,23 @@ const archive = section({
   revocationGrace: duration.default(86_400_000),
 });
 
+const logLevels = section({
+  watcher: level.optional(),
+  batch: level.optional(),
+  signer: level.optional(),
+  verify: level.optional(),
+  archive: level.optional(),
+  store: level.optional(),
+  http: level.optional(),
+} satisfies Record<LogModule, unknown>).transform(
+  (modules) =>
+    Object.fromEntries(Object.entries(modules).filter(([, wanted]) => wanted !== undefined)) as Partial<Record<LogModule, LogLevel>>,
+);
+
 /** The whole file, before names are resolved (references.ts) and paths made absolute (load.ts). */
 export const fileSchema = section({
   data: z.string().default('./data'),
-  log: section({ level: level.default('info'), modules: z.record(z.string(), level).default({}), file: z.string().optional() }).prefault(
-    {},
-  ),
+  log: section({ level: level.default('info'), modules: logLevels.default({}), file: z.string().optional() }).prefault({}),
   monitor: loopback.optional(),
   evaluation: section({ dir: z.string(), listen: loopback }).optional(),
   trust: section({

@@ -91,6 +91,9 @@ class StoreWorker {
   }
 }
 
+/** ms after which an answer is worth a line. */
+const slow = 10_000;
+
 interface PageReader {
   readonly documentPage: (...args: Parameters<Methods['documentPage']>) => Promise<DocumentPage>;
 }
@@ -103,11 +106,24 @@ async function connect(options: WorkerOptions): Promise<StoreWorker> {
 
 /**
  * The database of a data directory, in a worker thread. Who writes holds the directory's lock (lock.ts).
- * @param fx the clock gives the time of audit rows
+ * @param fx the clock gives the time of audit rows; the log is told what takes long
  * @throws SealError SEAL-STORE-SCHEMA (newer, or another program's), SEAL-STORE-CORRUPT, SEAL-STORE-BUSY, SEAL-DISK-*
  */
-export async function openStore(fx: Pick<Effects, 'clock'>, { file, readOnly = false }: StoreOptions): Promise<Store> {
+export async function openStore(
+  fx: Pick<Effects, 'clock'> & Partial<Pick<Effects, 'log'>>,
+  { file, readOnly = false }: StoreOptions,
+): Promise<Store> {
   const worker = await connect({ file, readOnly });
+  fx.log?.debug({ file, readOnly }, 'the database is open');
+  const timed = async (method: keyof Methods, args: readonly unknown[]): Promise<unknown> => {
+    const began = fx.clock.monotonic();
+    try {
+      return await worker.call(method, fx.clock.now(), args);
+    } finally {
+      const ms = Math.round(fx.clock.monotonic() - began);
+      if (ms >= slow) fx.log?.warn({ method, ms }, 'the database answered late: look at the disk, and at what else works on it');
+    }
+  };
   const alone = async (method: keyof Methods, args: readonly unknown[]): Promise<unknown> => {
     const reader = await connect({ file, readOnly: true });
     try {
@@ -118,7 +134,7 @@ export async function openStore(fx: Pick<Effects, 'clock'>, { file, readOnly = f
   };
   const calls = Object.entries(methods).map(([name, kind]) => {
     const method = name as keyof Methods;
-    return [method, (...args: unknown[]) => (kind === 'alone' ? alone(method, args) : worker.call(method, fx.clock.now(), args))] as const;
+    return [method, (...args: unknown[]) => (kind === 'alone' ? alone(method, args) : timed(method, args))] as const;
   });
   // The list of methods is checked against the port where it is defined; arguments and results are those of the same names.
   const { documentPage, ...plain } = Object.fromEntries(calls) as unknown as Omit<Store, 'close' | 'documents' | 'document'> & PageReader;

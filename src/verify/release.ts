@@ -94,7 +94,9 @@ export class ReleaseVerifier {
   ): Promise<ReleaseMaterial> {
     const wanted = new Map<string, Wanted[number]>();
     const seen = new Set<string>();
+    let batch: string | undefined;
     for await (const document of documents) {
+      batch ??= document.batch;
       const chain = chainOf(document);
       if (chain === undefined || seen.has(chain)) continue;
       seen.add(chain);
@@ -105,7 +107,7 @@ export class ReleaseVerifier {
       all.filter(({ certificate }) => !this.#known.has(certificate)),
       signal,
     );
-    if (failures.length > 0) this.#fx.log.warn({ failures }, 'revocation data is archived without what cannot be had any more');
+    if (failures.length > 0) this.#fx.log.warn({ batch, failures }, 'revocation data is archived without what cannot be had any more');
     const { crls, ocsps } = this.#known.data(all.map(({ certificate }) => certificate));
     return { certificates: unique(all.flatMap(({ certificate, issuer }) => [certificate, issuer])), revocation: { crls, ocsps } };
   }

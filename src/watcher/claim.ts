@@ -134,7 +134,7 @@ async function withdrawn(
   if ((await files.stat(source)) !== undefined) return false;
   await files.makeDirectory(directoryName(source));
   await files.rename(claimed, source);
-  log.info({ root: root.name, batch: displayName(relPath) }, 'the approval was taken back; the directory is where it was');
+  log.info({ root: root.name, path: displayName(relPath) }, 'the approval was taken back; the directory is where it was');
   return true;
 }
 

@@ -223,7 +223,7 @@ export class RootWatch {
       pending.reason = asSealError(thrown);
       pending.due = this.#fx.clock.monotonic() + settleTime(this.root, this.#report);
       this.#fx.log.warn(
-        { batch: displayName(pending.approved.relPath), error: pending.reason.toJSON() },
+        { path: displayName(pending.approved.relPath), error: pending.reason.toJSON() },
         'an approved directory cannot be looked at',
       );
     } finally {
