@@ -74,7 +74,7 @@ async function copyAll(
   return documents;
 }
 
-export async function mustHave({ fx }: Pick<App, 'fx'>, id: string): Promise<Batch> {
+async function mustHave({ fx }: Pick<App, 'fx'>, id: string): Promise<Batch> {
   const batch = await fx.store.batch(id);
   if (batch === undefined) throw new SealError('SEAL-INTERNAL', `the row of batch ${id} is gone`);
   return batch;

@@ -25,7 +25,7 @@ const meaning: Readonly<Record<Level, string>> = {
 };
 
 /** Name of the profile for a format and level: `pades-b-t`. */
-export function profileName(format: FormatName, level: Level): string {
+function profileName(format: FormatName, level: Level): string {
   return `${format}-${level.toLowerCase()}`;
 }
 

@@ -60,7 +60,7 @@ async function amendDay(fx: ClosingEffects, { archive }: ClosingSettings, tree: 
 }
 
 /** The root of a sealed tree, computed in the worker and kept with every eighth level. @throws SealError SEAL-ARCHIVE-DAMAGED */
-export async function rootOfSealed(fx: Pick<Effects, 'store' | 'trees'>, tree: Tree): Promise<Buffer> {
+async function rootOfSealed(fx: Pick<Effects, 'store' | 'trees'>, tree: Tree): Promise<Buffer> {
   if (tree.root !== undefined) return tree.root;
   demandLayout(tree.layout);
   const { root, leaves, nodes } = await fx.trees.build(leafPieces(fx, tree), tree.digest, tree.layout);

@@ -25,7 +25,7 @@ export function demandLayout(layout: number): void {
 }
 
 /** Nodes of the next level. @param nodes of one level, concatenated @param into at least half as long; may be `nodes` itself */
-export function nextLevel(nodes: Buffer, digest: DigestAlgorithm, into?: Buffer): Buffer {
+function nextLevel(nodes: Buffer, digest: DigestAlgorithm, into?: Buffer): Buffer {
   const hash = pairHash(digest);
   const count = nodes.length / hash.size;
   const pairs = Math.floor(count / 2);

@@ -16,7 +16,7 @@ export interface CrlSettings {
 
 const hour = 3_600_000;
 /** A CRL each hour, each good for 30 days: a stopped daemon does not spoil yesterday's signatures. */
-export const usualCrls = { interval: hour, validity: 30 * 24 * hour } as const;
+const usualCrls = { interval: hour, validity: 30 * 24 * hour } as const;
 
 const issuers: readonly IssuerName[] = ['root', 'issuing'];
 const maxBytes = 64 * 2 ** 20;

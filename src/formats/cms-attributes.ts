@@ -42,7 +42,7 @@ export function parseAttributes(set: Pick<Element, 'content'>): Attribute[] {
  * @returns undefined when the attribute is absent
  * @throws SealError SEAL-INPUT-INVALID when it occurs twice or has not exactly one value
  */
-export function singleValue(attributes: readonly Attribute[], type: string): Element | undefined {
+function singleValue(attributes: readonly Attribute[], type: string): Element | undefined {
   const found = attributes.filter((attribute) => attribute.type === type);
   if (found.length === 0) return undefined;
   const [value, second] = found.flatMap((attribute) => attribute.values);

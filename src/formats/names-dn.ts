@@ -15,12 +15,12 @@ export interface NameAttribute {
  * @param name DER Name
  * @throws SealError SEAL-INPUT-INVALID
  */
-export function parseName(name: Buffer): NameAttribute[][] {
+function parseName(name: Buffer): NameAttribute[][] {
   return children(parse(name, Tag.sequence)).map(parseRelativeName);
 }
 
 /** The attributes of one RelativeDistinguishedName; `element` may carry an implicit tag. */
-export function parseRelativeName(element: Pick<Element, 'content'>): NameAttribute[] {
+function parseRelativeName(element: Pick<Element, 'content'>): NameAttribute[] {
   return children(element).map((attribute) => {
     const [type, value, ...rest] = children(attribute);
     if (type === undefined || value === undefined || rest.length > 0)
@@ -30,7 +30,7 @@ export function parseRelativeName(element: Pick<Element, 'content'>): NameAttrib
 }
 
 /** Text of a DirectoryString or one of its kin; undefined for anything that is not a character string. */
-export function directoryText(value: Element): string | undefined {
+function directoryText(value: Element): string | undefined {
   const { content } = value;
   switch (value.tag) {
     case Tag.utf8String:
@@ -134,7 +134,7 @@ export function nameValues(name: Buffer, type: string): string[] {
  * A form of one RDN in which equal ones are equal strings (RFC 5280 §7.1 with the preparation of RFC 4518: compatibility
  * normalisation, case folding, white space trimmed and compressed), whatever string type they were written in.
  */
-export function canonicalRelativeName(attributes: readonly NameAttribute[]): string {
+function canonicalRelativeName(attributes: readonly NameAttribute[]): string {
   return attributes
     .map(({ type, value }) => {
       const text = directoryText(value);

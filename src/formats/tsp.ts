@@ -45,7 +45,7 @@ export function buildTimestampRequest(request: TimestampRequestFields): Buffer {
 }
 
 /** PKIStatus (RFC 3161 §2.4.2) by number. */
-export const timestampStatuses = [
+const timestampStatuses = [
   'granted',
   'grantedWithMods',
   'rejection',

@@ -62,7 +62,7 @@ function speaksAboutKey(subject: AlgorithmSubject, key: KeyType): boolean {
 }
 
 /** Plain words for a key: `RSA with 3072 bits`, `EC on brainpoolP256r1`. */
-export function describeKey(key: KeyType): string {
+function describeKey(key: KeyType): string {
   if (key.type === 'ec') return `EC on ${key.curve}`;
   if (key.type === 'ed25519' || key.type === 'ed448') return key.type === 'ed25519' ? 'Ed25519' : 'Ed448';
   return `${key.type === 'dsa' ? 'DSA' : 'RSA'} with ${key.bits} bits`;

@@ -26,9 +26,6 @@ export interface AlgorithmRule {
 const dss = 'EU DSS default validation policy, after the ALGO papers and ETSI TS 119 312';
 const sogis = 'SOG-IS Agreed Cryptographic Mechanisms 1.3 (2023), ETSI TS 119 312';
 
-/** Changes whenever a date does; stands in reports of what is due. */
-export const catalogueVersion = '2026-11';
-
 /** The dates that hold unless the operator gives others. An algorithm that no rule mentions has no known end. */
 export const defaultCatalogue: readonly AlgorithmRule[] = [
   { subject: { digest: 'md5' }, end: '2004-08-01', source: dss },

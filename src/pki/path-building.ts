@@ -10,7 +10,7 @@ export const maxPathLength = 16;
 /** Signatures that are tried for one certificate: a pool of many issuers of the same name must not cost more. */
 const maxAttempts = 200;
 /** Paths that are tried for one certificate. */
-export const maxPaths = 30;
+const maxPaths = 30;
 
 /** A path from the certificate (first) to a trust anchor (last), signatures already verified where the keys are complete. */
 export type Path = readonly [Certificate, ...Certificate[]];

@@ -56,7 +56,7 @@ export class CertificateIndex {
 }
 
 /** Key under which names that match (RFC 5280 §7.1) are equal. @param name DER Name, may be malformed */
-export function nameKey(name: Buffer): string {
+function nameKey(name: Buffer): string {
   try {
     return canonicalName(name).join(',');
   } catch {

@@ -68,7 +68,7 @@ export function restedFirst<T extends { readonly name: string }>(
 }
 
 /** How many timestamps may be taken for a purpose: the reserve is there for closing the trees. */
-export function quotaLimit(quota: NonNullable<TsaChoice['quota']>, purpose: TimestampPurpose): number {
+function quotaLimit(quota: NonNullable<TsaChoice['quota']>, purpose: TimestampPurpose): number {
   return purpose === 'closing' ? quota.count : Math.max(0, quota.count - quota.reserve);
 }
 

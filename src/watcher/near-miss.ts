@@ -1,3 +1,4 @@
+import { editDistance } from '../formats/edit-distance.ts';
 import { displayName } from '../formats/names.ts';
 import { isGlob, nameMatcher } from '../formats/globs.ts';
 import type { FileKind } from '../ports/files.ts';
@@ -41,23 +42,5 @@ function variants(text: string): string[] {
 /** Equal, or one slip apart; two in a name of eight letters or more. */
 function close(text: string, wanted: string): boolean {
   const allowed = wanted.length >= 8 ? 2 : wanted.length >= 4 ? 1 : 0;
-  return Math.abs(text.length - wanted.length) <= allowed && distance(text, wanted) <= allowed;
-}
-
-/** Damerau–Levenshtein distance (neighbours swapped count once). */
-function distance(a: string, b: string): number {
-  let before: number[] = [];
-  let previous = Array.from({ length: b.length + 1 }, (_, n) => n);
-  for (let i = 1; i <= a.length; i++) {
-    const row = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const cost = a[i - 1] === b[j - 1] ? 0 : 1;
-      let least = Math.min((previous[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1, (previous[j - 1] ?? 0) + cost);
-      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) least = Math.min(least, (before[j - 2] ?? 0) + 1);
-      row.push(least);
-    }
-    before = previous;
-    previous = row;
-  }
-  return previous[b.length] ?? 0;
+  return Math.abs(text.length - wanted.length) <= allowed && editDistance(text, wanted) <= allowed;
 }

@@ -1,7 +1,5 @@
 import assert from 'node:assert/strict';
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { sealtree } from '../e2e/house.ts';
+import { expectLines, shellEnvironment } from '../e2e/script.ts';
 import { runProgram } from '../support/judges.ts';
 
 /** A command of a document and what the document says it prints. */
@@ -32,30 +30,12 @@ export function examplesOf(markdown: string, full = false): Example[] {
 
 /** Runs them in a directory; `sealtree` is the program of this project. @throws AssertionError that names page and line and shows the output */
 export async function runExamples(page: string, examples: readonly Example[], directory: string): Promise<void> {
-  const environment = { PATH: `${shim(directory)}:${process.env['PATH'] ?? ''}`, NO_COLOR: '1' };
+  const environment = shellEnvironment(directory);
   for (const { line, command, output, exit } of examples) {
     const { status, stdout, stderr } = await runProgram('bash', ['-c', command], { cwd: directory, environment });
     const printed = `${stdout.toString()}${stderr}`;
     const shown = `${page}:${line}: $ ${command}\n${printed}(exit ${status})`;
     assert.equal(status, exit, `exit ${exit} expected, ${shown}`);
-    const lines = printed.split('\n');
-    for (const expected of output) {
-      const pattern = new RegExp(`^${expected.split('…').map(escaped).join('.*')}$`);
-      const at = lines.findIndex((candidate) => pattern.test(candidate));
-      assert.notEqual(at, -1, `“${expected}” expected, ${shown}`);
-      lines.splice(0, at + 1);
-    }
+    expectLines(output, printed, shown);
   }
-}
-
-function shim(directory: string): string {
-  const bin = join(directory, '.bin');
-  mkdirSync(bin, { recursive: true });
-  writeFileSync(join(bin, 'sealtree'), `#!/bin/sh\nexec '${process.execPath}' ${sealtree.map((arg) => `'${arg}'`).join(' ')} "$@"\n`);
-  chmodSync(join(bin, 'sealtree'), 0o755);
-  return bin;
-}
-
-function escaped(text: string): string {
-  return text.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&');
 }

@@ -38,7 +38,7 @@ function parseScript(text: string): Step[] {
 
 /** Runs a script in a directory; `sealtree` is the program of this project. @throws AssertionError that names the line and shows the output */
 export async function runScript(text: string, directory: string): Promise<void> {
-  const environment = { PATH: `${shim(directory)}:${process.env['PATH'] ?? ''}`, NO_COLOR: '1' };
+  const environment = shellEnvironment(directory);
   for (const step of parseScript(text)) {
     const { status, stdout, stderr } = await runProgram('sh', ['-c', step.command], { cwd: directory, environment });
     const shown = `line ${step.line}: $ ${step.command}\n${stdout.toString()}${stderr}(exit ${status})`;
@@ -48,7 +48,8 @@ export async function runScript(text: string, directory: string): Promise<void> 
   }
 }
 
-function expectLines(expected: readonly string[], output: string, shown: string): void {
+/** Lines that must come in this order, others may stand between; `…` stands for anything. @param shown for the message */
+export function expectLines(expected: readonly string[], output: string, shown: string): void {
   const lines = output.split('\n');
   for (const line of expected) {
     const pattern = new RegExp(`^${line.split('…').map(escaped).join('.*')}$`);
@@ -58,12 +59,13 @@ function expectLines(expected: readonly string[], output: string, shown: string)
   }
 }
 
-function shim(directory: string): string {
+/** For a shell in which `sealtree` is the program of this project, without colours. It lies in the directory's `.bin`. */
+export function shellEnvironment(directory: string): Record<string, string> {
   const bin = join(directory, '.bin');
   mkdirSync(bin, { recursive: true });
   writeFileSync(join(bin, 'sealtree'), `#!/bin/sh\nexec '${process.execPath}' ${sealtree.map((arg) => `'${arg}'`).join(' ')} "$@"\n`);
   chmodSync(join(bin, 'sealtree'), 0o755);
-  return bin;
+  return { PATH: `${bin}:${process.env['PATH'] ?? ''}`, NO_COLOR: '1' };
 }
 
 function escaped(text: string): string {

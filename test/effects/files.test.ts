@@ -25,6 +25,7 @@ import { errnoOf, SealError, type ErrorCode } from '../../src/errors.ts';
 import { joinPath } from '../../src/formats/names.ts';
 import type { DirectoryEntry } from '../../src/ports/files.ts';
 import { smallFileSystem, temporaryDirectory } from '../support/files.ts';
+import { sharedMemory } from '../support/tools.ts';
 
 const files = nodeFiles();
 after(() => files.close());
@@ -257,7 +258,7 @@ suite('durable writing', () => {
     await files.makeDirectory(join(top, 'elsewhere'));
   });
 
-  test('a rename to another file system says EXDEV', { skip: !existsSync('/dev/shm') }, async (t) => {
+  test('a rename to another file system says EXDEV', sharedMemory, async (t) => {
     const top = temporaryDirectory(t);
     const other = temporaryDirectory(t, '/dev/shm');
     if (statSync(top).dev === statSync(other).dev) {

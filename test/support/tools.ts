@@ -84,3 +84,12 @@ export function needs(...tools: Tool[]): { skip?: string } {
   const missing = tools.filter((tool) => !has(tool));
   return missing.length === 0 || process.env['CI'] === 'true' ? {} : { skip: `not installed: ${missing.join(', ')}` };
 }
+
+/**
+ * Options for a test that needs a right: `test('…', asRoot, …)`. Skipped by name where it is wanting; with CI=true it runs and fails there.
+ */
+export const asRoot: { skip?: string } =
+  process.getuid?.() === 0 || process.env['CI'] === 'true' ? {} : { skip: 'only root may give files to others' };
+
+/** Linux' memory file system, a place that is not the temporary directory's file system; skipped by name elsewhere. */
+export const sharedMemory: { skip?: string } = existsSync('/dev/shm') || process.env['CI'] === 'true' ? {} : { skip: 'no /dev/shm' };

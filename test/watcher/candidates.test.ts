@@ -8,6 +8,7 @@ import type { Candidate, ClaimResult } from '../../src/watcher/candidate.ts';
 import { Candidates, claim, type RootState } from '../../src/watcher/intake.ts';
 import { failing, gated } from '../support/files.ts';
 import { IntakeHouse } from '../support/intake.ts';
+import { asRoot } from '../support/tools.ts';
 
 async function watched(t: TestContext, house: IntakeHouse, roots: readonly RootConfig[] = [house.root]): Promise<Candidates> {
   const candidates = new Candidates(house.fx, roots);
@@ -107,23 +108,19 @@ suite('from approval to claim', () => {
     await until(house, 'ready', () => candidates.ready === 1);
   });
 
-  test(
-    'an approval by the wrong owner approves nothing, and the directory stays untouched',
-    { skip: process.getuid?.() !== 0 },
-    async (t) => {
-      const house = (await IntakeHouse.open(t)).with({
-        root: { approval: { mode: 'semaphore', name: 'APPROVED', quiet: 0, owner: 4_711 } },
-      });
-      const directory = house.place('a', { x: 'x' });
-      const candidates = await watched(t, house);
-      await until(house, 'said', () => stateOf(candidates).waiting[0]?.reason.includes('uid') === true);
-      await house.clock.advance(60_000);
-      assert.equal(candidates.ready, 0);
-      assert.ok(existsSync(directory));
-      chownSync(join(directory, 'APPROVED'), 4_711, 0);
-      await until(house, 'ready', () => candidates.ready === 1);
-    },
-  );
+  test('an approval by the wrong owner approves nothing, and the directory stays untouched', asRoot, async (t) => {
+    const house = (await IntakeHouse.open(t)).with({
+      root: { approval: { mode: 'semaphore', name: 'APPROVED', quiet: 0, owner: 4_711 } },
+    });
+    const directory = house.place('a', { x: 'x' });
+    const candidates = await watched(t, house);
+    await until(house, 'said', () => stateOf(candidates).waiting[0]?.reason.includes('uid') === true);
+    await house.clock.advance(60_000);
+    assert.equal(candidates.ready, 0);
+    assert.ok(existsSync(directory));
+    chownSync(join(directory, 'APPROVED'), 4_711, 0);
+    await until(house, 'ready', () => candidates.ready === 1);
+  });
 
   test('a malformed semaphore is claimed all the same: the producer finds the reason in failed/', async (t) => {
     const house = await IntakeHouse.open(t);

@@ -7,6 +7,7 @@ import type { Batch } from '../../src/model/batch.ts';
 import { claim, disown, own, resumeClaim } from '../../src/watcher/intake.ts';
 import { failing, gated, Killed, killedAt, temporaryDirectory } from '../support/files.ts';
 import { IntakeHouse } from '../support/intake.ts';
+import { sharedMemory } from '../support/tools.ts';
 
 const claimedAt = (house: IntakeHouse, batch: string): string => join(house.root.path, '.sealtree/claimed', batch);
 
@@ -126,7 +127,7 @@ suite('claiming', () => {
     assert.equal((await resumeClaim(house.fx, house.root, { ...batch, state: 'claiming' })).kind, 'done');
   });
 
-  test('incoming on a file system of its own is claimed inside it', { skip: !existsSync('/dev/shm') }, async (t) => {
+  test('incoming on a file system of its own is claimed inside it', sharedMemory, async (t) => {
     const other = temporaryDirectory(t, '/dev/shm');
     const house = (await IntakeHouse.open(t)).with({ root: { incoming: other } });
     if (statSync(other).dev === statSync(house.root.path).dev) {

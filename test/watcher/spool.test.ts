@@ -24,10 +24,10 @@ import type { StepResult } from '../../src/model/step.ts';
 import { spool } from '../../src/watcher/intake.ts';
 import { failing, gated, Killed, killedAt, smallFileSystem } from '../support/files.ts';
 import { IntakeHouse } from '../support/intake.ts';
+import { asRoot } from '../support/tools.ts';
 
 const sha256 = (bytes: string | Buffer): string => createHash('sha256').update(bytes).digest('hex');
 const claimedAt = (house: IntakeHouse, batch: Batch): string => join(house.root.path, '.sealtree/claimed', batch.id);
-const isRoot = process.getuid?.() === 0;
 
 async function spooled(house: IntakeHouse, batch: Batch): Promise<StepResult> {
   return await spool(house.fx, house.config, house.root, await house.batch(batch.id));
@@ -91,7 +91,7 @@ suite('the private copy', () => {
     ]);
   });
 
-  test('a hard link to somebody else’s file is planted; one to a file of the batch’s owner is not', { skip: !isRoot }, async (t) => {
+  test('a hard link to somebody else’s file is planted; one to a file of the batch’s owner is not', asRoot, async (t) => {
     const house = await IntakeHouse.open(t);
     const secret = join(house.root.path, 'secret');
     writeFileSync(secret, 'secret');

@@ -1,17 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  renameSync,
-  rmSync,
-  statSync,
-  symlinkSync,
-  utimesSync,
-  writeFileSync,
-} from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, suite, test, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -23,6 +12,7 @@ import { joinPath } from '../../src/formats/names.ts';
 import type { ApprovedDirectory, DirectoryReader, SweepReport, TreeWatch, WatchedTree } from '../../src/ports/watching.ts';
 import { TreeScan } from '../../src/watcher/watch.ts';
 import { temporaryDirectory } from '../support/files.ts';
+import { sharedMemory } from '../support/tools.ts';
 
 const threads = watchThreads();
 after(() => threads.close());
@@ -376,7 +366,7 @@ suite('snapshots', () => {
   });
 });
 
-test('a root on a file system of its own has a thread of its own', { skip: !existsSync('/dev/shm') }, async (t) => {
+test('a root on a file system of its own has a thread of its own', sharedMemory, async (t) => {
   const here = temporaryDirectory(t);
   const there = temporaryDirectory(t, '/dev/shm');
   if (statSync(here).dev === statSync(there).dev) {
