@@ -10,6 +10,7 @@ import { spoolDirectory, spoolFile } from '../../src/formats/places.ts';
 import { announced, archivedBatch, deliveryOf, drive } from '../support/delivery.ts';
 import { failing, Killed, killedAt, temporaryDirectory } from '../support/files.ts';
 import { IntakeHouse } from '../support/intake.ts';
+import { sharedMemory } from '../support/tools.ts';
 
 const rest = { onError: 'deliverRest' } as const;
 
@@ -262,7 +263,7 @@ suite('killed at any change of the file system', () => {
     await killEverywhere(t, (await IntakeHouse.open(t)).with({ root: rest }));
   });
 
-  test('the same with outgoing, done and failed on another file system', { skip: !existsSync('/dev/shm') }, async (t) => {
+  test('the same with outgoing, done and failed on another file system', sharedMemory, async (t) => {
     const other = temporaryDirectory(t, '/dev/shm');
     const house = await IntakeHouse.open(t);
     if (statSync(other).dev === statSync(house.root.path).dev) {
