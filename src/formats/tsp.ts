@@ -45,14 +45,7 @@ export function buildTimestampRequest(request: TimestampRequestFields): Buffer {
 }
 
 /** PKIStatus (RFC 3161 §2.4.2) by number. */
-const timestampStatuses = [
-  'granted',
-  'grantedWithMods',
-  'rejection',
-  'waiting',
-  'revocationWarning',
-  'revocationNotification',
-] as const;
+const timestampStatuses = ['granted', 'grantedWithMods', 'rejection', 'waiting', 'revocationWarning', 'revocationNotification'] as const;
 export type TimestampStatus = (typeof timestampStatuses)[number];
 
 /** Bits of PKIFailureInfo. */
