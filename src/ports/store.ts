@@ -29,7 +29,13 @@ export interface BatchStore {
   setWaiting(id: string, waiting: WaitReason | undefined): Promise<void>;
   markCollected(id: string, at: number): Promise<void>;
   /**
-   * The spool's content; replaces what an interrupted copy left. Moves claimed → spooled.
+   * A page of the spool's content, while the batch is `claimed`: nobody works on it before `recordSpooled`. In the order of `seq`; a page that begins with
+   * `seq` 0 replaces what an interrupted copy left.
+   * @param change that `recordSpooled` will bring: profile and keys decide which earlier signatures are taken over
+   */
+  addSpooled(id: string, documents: readonly NewDocument[], change?: BatchChange): Promise<void>;
+  /**
+   * The rest of the spool's content, behind the pages of `addSpooled`. Moves claimed → spooled; the batch has its number of documents then.
    * A document that an earlier attempt (`partOf`, any number back: failed or cancelled, same root and profile) signed with a key of this
    * batch under the same path and with the same SHA-256 takes that signature over and is `signed` at once; it is verified again. So does one
    * whose signature value waits for its timestamp: it is `stamping`.

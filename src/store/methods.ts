@@ -19,6 +19,7 @@ export const methods: { readonly [K in keyof Methods]: 'read' | 'write' | 'alone
   advance: 'write',
   setWaiting: 'write',
   markCollected: 'write',
+  addSpooled: 'write',
   recordSpooled: 'write',
   documentPage: 'read',
   deliveredAt: 'read',

@@ -9,6 +9,9 @@ import type { CopiedFile } from '../ports/files.ts';
 import type { NewDocument } from '../ports/store.ts';
 import { changed, type Item } from './inventory.ts';
 
+/** Documents that are recorded together. */
+const pageSize = 1_000;
+
 /** Copies that run at the same time: enough for all hashing threads. */
 const parallel = 24;
 
@@ -23,13 +26,32 @@ export interface CopyJob {
 }
 
 /**
- * Private copies of all documents, hashed while they are copied; in the order of the items. What is no document (a link, a FIFO) or cannot be
- * read becomes a failed one.
+ * Private copies of all documents, hashed while they are copied; in the order of the items, a page at a time. What is no document (a link, a FIFO) or
+ * cannot be read becomes a failed one.
  * @throws SealError SEAL-BATCH-CHANGED, SEAL-DISK-*
  */
-export async function copyAll(
+export async function* copyPages(
   fx: Pick<Effects, 'files'>,
   job: CopyJob,
+  items: Iterable<Item>,
+  signal?: AbortSignal,
+): AsyncGenerator<NewDocument[]> {
+  let from = 0;
+  let page: Item[] = [];
+  for (const item of items) {
+    if (page.push(item) < pageSize) continue;
+    yield await copyPage(fx, job, from, page, signal);
+    from += page.length;
+    page = [];
+  }
+  if (page.length > 0) yield await copyPage(fx, job, from, page, signal);
+}
+
+/** @param from `seq` of the first */
+async function copyPage(
+  fx: Pick<Effects, 'files'>,
+  job: CopyJob,
+  from: number,
   items: readonly Item[],
   signal?: AbortSignal,
 ): Promise<NewDocument[]> {
@@ -37,10 +59,10 @@ export async function copyAll(
   const rest = items.entries();
   let failed = false;
   const worker = async (): Promise<void> => {
-    for (const [seq, item] of rest) {
+    for (const [index, item] of rest) {
       if (failed) return;
       try {
-        documents[seq] = await copyOne(fx, job, seq, item, signal);
+        documents[index] = await copyOne(fx, job, from + index, item, signal);
       } catch (thrown) {
         failed = true;
         throw thrown;

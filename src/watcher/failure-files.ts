@@ -8,8 +8,8 @@ const mostNumbers = 1_000;
 /** Numbers are given without gaps, but a directory may have been collected: a few further ones are tried. */
 const fewMissing = 16;
 const ours = [ownNames.error, ownNames.failed];
-/** error.json lists every failed document of a batch. */
-const reportLimit = 256 << 20;
+/** error.json lists every failed document of a batch; its first lines name the batch. */
+const headBytes = 4_096;
 
 function numbered(path: Buffer, n: number): Buffer {
   return n === 1 ? path : joinPath(directoryName(path), Buffer.concat([baseName(path), Buffer.from(`~${n}`)]));
@@ -67,14 +67,14 @@ async function filesOf({ files }: Pick<Effects, 'files'>, directory: Buffer, bat
   return found;
 }
 
-/** Whether a file is JSON of ours that names the batch. */
+/** Whether a file begins as ours do, with the batch. */
 async function names({ files }: Pick<Effects, 'files'>, path: Buffer, batch: string): Promise<boolean> {
   try {
-    const value: unknown = JSON.parse((await files.read(path, reportLimit)).toString('utf8'));
-    return typeof value === 'object' && value !== null && 'batch' in value && value.batch === batch;
+    const head = (await files.readAt(path, 0, headBytes)).toString('utf8');
+    return /^\{\s*"batch"\s*:\s*"([^"\\]*)"/.exec(head)?.[1] === batch;
   } catch (thrown) {
     // Somebody's document of this name.
-    if (thrown instanceof SyntaxError || (thrown instanceof SealError && thrown.code !== 'SEAL-DISK-IO')) return false;
+    if (thrown instanceof SealError && thrown.code !== 'SEAL-DISK-IO') return false;
     throw thrown;
   }
 }

@@ -6,16 +6,17 @@ import type { Batch, SemaphoreOptions } from '../model/batch.ts';
 import type { Config, RootConfig } from '../model/config.ts';
 import { done, type StepResult } from '../model/step.ts';
 import type { Effects } from '../ports/effects.ts';
-import type { BatchChange, NewDocument } from '../ports/store.ts';
+import type { BatchChange } from '../ports/store.ts';
 import { readApproval } from './approval.ts';
 import { findClaimed, unusable } from './claim.ts';
-import { copyAll, type CopyJob } from './copy.ts';
+import { copyPages, type CopyJob } from './copy.ts';
 import { removeFailureFiles } from './failure-files.ts';
-import { changed, inventory, type Item } from './inventory.ts';
+import { changed, inventory } from './inventory.ts';
 import { lackOfRoom } from './room.ts';
 import { rulesOf } from './rules.ts';
 import { narrow } from './semaphore.ts';
 import { readMark, writeMark } from './settling-mark.ts';
+import type { SortedItems } from './sorted-items.ts';
 
 type SpoolEffects = Pick<Effects, 'clock' | 'files' | 'store' | 'watching'>;
 type SpoolConfig = Pick<Config, 'dataDir' | 'profiles' | 'pools' | 'archive'>;
@@ -84,11 +85,19 @@ async function copyBatch(
   const incomplete = items.length === 0 ? empty(batch) : missing(batch, items, expected);
   if (incomplete !== undefined) return { kind: 'refused', error: incomplete.toJSON() };
   const digests = digestsFor(config, approved.profile);
-  const documents: NewDocument[] = await copyAll(fx, { config, batch: batch.id, claimed, owner, digests, expected }, items, signal);
+  const job: CopyJob = { config, batch: batch.id, claimed, owner, digests, expected };
+  // A page is written while the next one is copied.
+  let written = Promise.resolve();
+  for await (const page of copyPages(fx, job, items, signal)) {
+    await written;
+    written = fx.store.addSpooled(batch.id, page, approved.change);
+    written.catch(() => undefined);
+  }
+  await written;
   const after = await fx.watching.snapshot(claimed);
   if (before === undefined || before.fingerprint !== after?.fingerprint) throw changed(claimed);
   await fx.files.syncTree(place);
-  await fx.store.recordSpooled(batch.id, documents, approved.change);
+  await fx.store.recordSpooled(batch.id, [], approved.change);
   return done;
 }
 
@@ -176,10 +185,11 @@ function empty(batch: Batch): SealError {
   });
 }
 
-function missing(batch: Batch, items: readonly Item[], expected: CopyJob['expected']): SealError | undefined {
+function missing(batch: Batch, items: SortedItems, expected: CopyJob['expected']): SealError | undefined {
   if (expected === undefined) return undefined;
-  const there = new Set(items.map(({ relPath }) => relPath.toString('latin1')));
-  const absent = [...expected.values()].filter(({ name }) => !there.has(Buffer.from(name).toString('latin1')));
+  const missed = new Map(expected);
+  for (const { relPath } of items) missed.delete(relPath.toString('latin1'));
+  const absent = [...missed.values()];
   const [first] = absent;
   if (first === undefined) return undefined;
   return new SealError(

@@ -18,6 +18,39 @@ const bytes = Buffer.from([0x64, 0xff, 0x0a, 0x2f, 0x00, 0xc3, 0x28]);
 
 /** Batches, their documents and their states. */
 export function batchSuite(open: OpenStoreUnderTest): void {
+  test('a spool that comes in pages: nobody works on it before the last; what an interrupted copy left is replaced', async (t) => {
+    const under = await open(t);
+    const [one, two, three] = newDocuments(3);
+    assert.ok(one && two && three);
+    await under.store.createBatch(newBatch('b1'));
+    await under.store.addSpooled('b1', [one, { ...two, error: failure }]);
+    await under.reopen();
+    assert.deepEqual([(await under.store.batch('b1'))?.state, (await under.store.batch('b1'))?.documents], ['claimed', 0]);
+    await under.store.addSpooled('b1', [one, two]);
+    await under.store.addSpooled('b1', [{ ...three, error: failure }]);
+    await under.store.recordSpooled('b1', [], { profile: 'narrowed' });
+    const batch = await under.store.batch('b1');
+    assert.deepEqual([batch?.state, batch?.profile, batch?.documents, batch?.failed], ['spooled', 'narrowed', 3, 1]);
+    assert.deepEqual((await under.store.documents('b1')).map(({ seq, state }) => [seq, state]), [[0, 'spooled'], [1, 'spooled'], [2, 'failed']]); // prettier-ignore
+    await assert.rejects(under.store.addSpooled('b1', [one]), sealError('SEAL-BATCH-STATE'));
+  });
+
+  test('earlier signatures are taken over in every page, by keys that the batch may use at last', async (t) => {
+    const { store } = await open(t);
+    const documents = (await batchWith(store, 'b1', newDocuments(4))).map(({ id }) => id);
+    await sign(store, documents);
+    await through(store, 'b1', 'admitted', 'failing', 'failed');
+    const spooled = async (id: string, change: { keys?: string[] }): Promise<string[]> => {
+      await store.createBatch(newBatch(id, { partOf: 'b1' }));
+      await store.addSpooled(id, newDocuments(4).slice(0, 2), change);
+      await store.addSpooled(id, newDocuments(4).slice(2), change);
+      await store.recordSpooled(id, [], change);
+      return (await store.documents(id)).map(({ state }) => state);
+    };
+    assert.deepEqual(await spooled('b2', {}), ['signed', 'signed', 'signed', 'signed']);
+    assert.deepEqual(await spooled('b3', { keys: ['card-2'] }), ['spooled', 'spooled', 'spooled', 'spooled']);
+  });
+
   test('a batch comes back as it was given, names that are no UTF-8 included', async (t) => {
     const { store } = await open(t);
     const options = { profile: 'p', keys: ['k'], priority: 7, files: [{ name: 'ä.pdf', sha256: 'ab' }] };
