@@ -7,7 +7,8 @@ import type { SemaphoreOptions } from '../model/batch.ts';
 import type { Effects } from '../ports/effects.ts';
 import type { CopiedFile } from '../ports/files.ts';
 import type { NewDocument } from '../ports/store.ts';
-import { changed, type Item } from './inventory.ts';
+import { changed } from './inventory.ts';
+import type { Item } from './sorted-items.ts';
 
 /** Documents that are recorded together. */
 const pageSize = 1_000;

@@ -1,15 +1,8 @@
 import { displayName, joinPath } from '../formats/names.ts';
 import { SealError } from '../errors.ts';
 import type { Effects } from '../ports/effects.ts';
-import type { FileKind } from '../ports/files.ts';
 import type { Rules } from './rules.ts';
 import { SortedItems } from './sorted-items.ts';
-
-/** One document of a claimed batch, or what stands in its place. */
-export interface Item {
-  readonly relPath: Buffer;
-  readonly kind: FileKind;
-}
 
 /**
  * Everything in a claimed batch that is to be signed, ordered by name: neither semaphores nor ignored files. Links are listed, never followed.

@@ -1,5 +1,10 @@
 import type { FileKind } from '../ports/files.ts';
-import type { Item } from './inventory.ts';
+
+/** One document of a claimed batch, or what stands in its place. */
+export interface Item {
+  readonly relPath: Buffer;
+  readonly kind: FileKind;
+}
 
 /** Some items in their order: names one behind the other. A Buffer for each would cost ten times its name. */
 interface Run {

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import type { Item } from '../../src/watcher/inventory.ts';
-import { SortedItems } from '../../src/watcher/sorted-items.ts';
+import { SortedItems, type Item } from '../../src/watcher/sorted-items.ts';
 
 test('items come back in the order of their bytes, each with its kind, as often as they are asked for', () => {
   const item = fc.record({
