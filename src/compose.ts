@@ -15,6 +15,7 @@ import { nodeFiles } from './effects/files.ts';
 import { httpServer } from './effects/http-server.ts';
 import { httpClient } from './effects/http.ts';
 import { createLog, type SystemLog } from './effects/log.ts';
+import { watchLoopDelay } from './effects/loop-delay.ts';
 import { systemRandom } from './effects/random.ts';
 import { revocationSource } from './effects/revocation.ts';
 import { readSecret } from './effects/secrets.ts';
@@ -183,6 +184,7 @@ export async function runDaemon(
         pid: process.pid,
         notifier: systemdNotifier(),
         httpServer: httpServer(),
+        loopDelay: watchLoopDelay(),
         serveControl: async (handler) => await serveControl(config.dataDir, handler),
         reload: () => live.apply(loadConfig(path)),
         setLog: (log) => {

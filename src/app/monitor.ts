@@ -1,6 +1,7 @@
 import { Gauge, Registry } from 'prom-client';
 import type { RootConfig } from '../model/config.ts';
 import type { HttpHandler, ServedResponse } from '../ports/http-server.ts';
+import type { LoopDelay } from '../ports/loop-delay.ts';
 import type { Totals as StoreTotals } from '../ports/store.ts';
 import { lateTrees } from './attention.ts';
 import type { App } from './context.ts';
@@ -12,6 +13,7 @@ export interface Vitals {
   readonly live: () => Promise<LiveStatus>;
   /** ms on the monotonic clock since the last sign of life of the main loop. */
   readonly sinceBeat: () => number;
+  readonly loopDelay: () => LoopDelay;
 }
 
 const totalsEvery = 60_000;
@@ -124,6 +126,8 @@ async function metrics(app: App, vitals: Vitals, counted: Totals): Promise<strin
   const { lastAnchored } = report.archive;
   if (lastAnchored !== undefined)
     gauge('last_token_seconds', 'time since the last timestamp over a tree').set((now - Date.parse(lastAnchored.at)) / 1000);
+  const late = gauge('event_loop_delay_seconds', 'how late the main loop came to its timers since the last scrape', ['quantile']);
+  for (const [quantile, ms] of Object.entries(vitals.loopDelay())) late.set({ quantile }, ms / 1000);
   const free = gauge('disk_free_bytes', 'free bytes of a file system', ['path']);
   for (const disk of report.disks) free.set({ path: disk.path }, disk.freeBytes);
   return await registry.metrics();

@@ -3,6 +3,7 @@ import type { Config } from '../model/config.ts';
 import type { ControlHandler, ControlServer } from '../ports/control.ts';
 import type { HttpServer } from '../ports/http-server.ts';
 import { inModule } from '../ports/log.ts';
+import type { LoopDelay } from '../ports/loop-delay.ts';
 import { Housekeeping } from './housekeeping.ts';
 import { IntakeLoop } from './intake-loop.ts';
 import type { ConfigChanges } from './live-config.ts';
@@ -24,6 +25,7 @@ export interface RunOptions {
     notify(state: 'READY=1' | 'STOPPING=1' | 'RELOADING=1' | 'WATCHDOG=1', status?: string): void;
   };
   readonly httpServer: HttpServer;
+  readonly loopDelay: () => LoopDelay;
   readonly serveControl: (handler: ControlHandler) => Promise<ControlServer>;
   /** Reads the configuration file again and takes over what can change. @throws SealError SEAL-CONFIG-* and nothing has changed */
   readonly reload: () => ConfigChanges;
@@ -149,7 +151,11 @@ class Daemon {
     });
     const { monitor } = app.config;
     if (monitor === undefined || this.#options.once) return;
-    const vitals = { live: async () => await this.#service.live(), sinceBeat: () => app.fx.clock.monotonic() - this.#beat };
+    const vitals = {
+      live: async () => await this.#service.live(),
+      sinceBeat: () => app.fx.clock.monotonic() - this.#beat,
+      loopDelay: this.#options.loopDelay,
+    };
     const listener = await this.#options.httpServer.serve(monitor.host, monitor.port, monitorHandler(app, vitals));
     this.#undo.push(async () => {
       await listener.close();

@@ -35,6 +35,7 @@ class TestDaemon {
     const service = await this.house.service({}, this.#live.config);
     return await runService(service, {
       ...{ once: false, signal: this.#stop.signal, pid: 4711, httpServer: httpServer(), isOperation },
+      loopDelay: () => ({ p50: 0, p99: 0, max: 0 }),
       notifier: {
         watchdog: undefined,
         notify: (state) => {
