@@ -7,7 +7,8 @@ import { sampleDisks } from './disks.ts';
 import type { Service } from './service.ts';
 
 const second = 1_000;
-const hour = 3_600 * second;
+const minute = 60 * second;
+const hour = 60 * minute;
 const page = 500;
 
 type HouseService = Pick<Service, 'app' | 'closing'>;
@@ -31,6 +32,7 @@ export class Housekeeping {
     this.#timers = [
       ...(closeTrees ? [this.#every(5 * second, 'closing', () => closing.tick(this.#signal))] : []),
       this.#every(10 * second, 'looking for collected output', () => this.noteCollected()),
+      this.#every(minute, 'looking for renewed certificates', () => this.refreshKeys()),
       this.#every(hour, 'retention', () => this.retire()),
       this.#every(hour, 'looking at the disks', () => sampleDisks(app)),
     ];
@@ -39,6 +41,15 @@ export class Housekeeping {
 
   stop(): void {
     for (const timer of this.#timers) timer.cancel();
+  }
+
+  /** Files that were replaced, certificates that came to a token. */
+  async refreshKeys(): Promise<void> {
+    await Promise.all(
+      this.#service.app.fx.keys.map(async (key) => {
+        await key.refresh();
+      }),
+    );
   }
 
   /** The consumer removed the ready semaphore: normal, and recorded. */

@@ -1,7 +1,7 @@
 import { SealError } from '../errors.ts';
 import { parseCertificate, summarize } from '../formats/x509.ts';
 import type { KeySource, KeyStatus } from '../ports/keys.ts';
-import type { App, Call } from './context.ts';
+import type { App } from './context.ts';
 import { isoTime } from './views.ts';
 
 /** A key as `key list` shows it. */
@@ -46,7 +46,8 @@ export async function keyViews({ fx, config }: Pick<App, 'fx' | 'config'>): Prom
   );
 }
 
-async function keyView({ fx }: Pick<App, 'fx'>, source: KeySource): Promise<KeyView> {
+/** One key as `key list` shows it. */
+export async function keyView({ fx }: Pick<App, 'fx'>, source: KeySource): Promise<KeyView> {
   const { certificate, activation, ...status } = source.status();
   const now = fx.clock.now();
   return {
@@ -86,41 +87,4 @@ export function keySource({ fx }: Pick<App, 'fx'>, name: string): KeySource {
   throw new SealError('SEAL-KEY-UNKNOWN', `no key is called “${name}”`, {
     hint: `keys are ${fx.keys.map((key) => key.name).join(', ') || 'not configured'}`,
   });
-}
-
-/** `key activate`: one try with the PIN of the call. @throws SealError SEAL-KEY-PIN-* */
-export async function activateKey(
-  app: Pick<App, 'fx'>,
-  { name }: { readonly name: string },
-  call: Pick<Call, 'actor' | 'secret'>,
-): Promise<KeyView> {
-  const source = keySource(app, name);
-  if (call.secret === undefined)
-    throw new SealError('SEAL-USAGE', 'no PIN was given', { hint: 'enter it at the prompt, or use --pin-file' });
-  const { clock, store } = app.fx;
-  try {
-    await source.activate(call.secret);
-  } catch (error) {
-    await store.audit({
-      at: clock.now(),
-      actor: call.actor,
-      action: 'key-activation-refused',
-      details: { key: name, code: error instanceof SealError ? error.code : 'SEAL-INTERNAL' },
-    });
-    throw error;
-  }
-  await store.audit({ at: clock.now(), actor: call.actor, action: 'key-activated', details: { key: name } });
-  return await keyView(app, source);
-}
-
-/** `key deactivate` */
-export async function deactivateKey(
-  app: Pick<App, 'fx'>,
-  { name }: { readonly name: string },
-  call: Pick<Call, 'actor'>,
-): Promise<KeyView> {
-  const source = keySource(app, name);
-  await source.deactivate();
-  await app.fx.store.audit({ at: app.fx.clock.now(), actor: call.actor, action: 'key-deactivated', details: { key: name } });
-  return await keyView(app, source);
 }

@@ -11,7 +11,8 @@ import { showAudit, verifyAudit, type AuditShowArgs, type AuditVerification, typ
 import { approveBatch, cancelBatch, retryBatch, type BatchAnswer } from './batch-actions.ts';
 import { listBatches, showBatch, type BatchDetails, type BatchListArgs, type BatchShowArgs } from './batches.ts';
 import type { Call } from './context.ts';
-import { activateKey, deactivateKey, keyViews, type KeyView } from './keys.ts';
+import { activateKey, deactivateKey } from './key-activation.ts';
+import { keyViews, type KeyView } from './keys.ts';
 import { periodReport, type PeriodReport } from './report.ts';
 import type { Service } from './service.ts';
 import { testKey, type KeyTest } from './key-test.ts';
@@ -95,8 +96,8 @@ export const operations: { readonly [Name in OperationName]: Operation<Name> } =
   },
   'archive.find': { mode: 'read', args: z.object({ what: z.string() }), run: async ({ app }, args) => await findObject(app.fx, args) },
   'key.list': { mode: 'live', args: none, run: async ({ app }) => await keyViews(app) },
-  'key.activate': { mode: 'act', args: z.object({ name: id }), run: async ({ app }, args, call) => await activateKey(app, args, call) },
-  'key.deactivate': { mode: 'act', args: z.object({ name: id }), run: async ({ app }, args, call) => await deactivateKey(app, args, call) },
+  'key.activate': { mode: 'act', args: z.object({ name: id }), run: activateKey },
+  'key.deactivate': { mode: 'act', args: z.object({ name: id }), run: deactivateKey },
   'key.test': { mode: 'act', args: z.object({ name: id }), run: testKey },
   report: {
     mode: 'read',

@@ -182,7 +182,7 @@ class Daemon {
     });
   }
 
-  /** SIGHUP: what can change while it runs does, the rest is named. */
+  /** SIGHUP: what can change while it runs does, renewed certificates are taken over, the rest is named. */
   #reload(): void {
     const { app, runner } = this.#service;
     const { log } = app.fx;
@@ -193,6 +193,7 @@ class Daemon {
       log.info({ applied }, 'configuration read again');
       if (needRestart.length > 0)
         log.warn({ settings: needRestart, hint: 'restart the daemon' }, `these changes need a restart: ${needRestart.join(', ')}`);
+      void this.#house.refreshKeys();
       runner.poke();
     } catch (thrown) {
       log.error({ error: asSealError(thrown).toJSON() }, 'the configuration was not read again: the old one stays');

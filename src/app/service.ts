@@ -9,6 +9,7 @@ import { poolRules, SigningPool } from '../signer/sign.ts';
 import { ReleaseVerifier } from '../verify/release.ts';
 import type { App } from './context.ts';
 import { openEvaluation, type Evaluation } from './evaluation.ts';
+import { KeyAudit } from './key-audit.ts';
 import { lookOnce } from './root-status.ts';
 import type { LiveStatus } from './status.ts';
 import { readTrust, trustOf, type TrustFiles } from './trust.ts';
@@ -22,6 +23,7 @@ const copying = 4;
 export interface Service {
   readonly app: App;
   readonly pool: SigningPool;
+  readonly keyAudit: KeyAudit;
   readonly release: ReleaseVerifier;
   readonly runner: Runner;
   readonly closing: Closing;
@@ -51,6 +53,8 @@ export async function openService(given: App, mode: 'act' | 'read', { httpServer
         await key.open();
       }),
     );
+  const keyAudit = new KeyAudit(inModule(fx, 'signer'), config);
+  if (mode === 'act') keyAudit.start();
   const pool = new SigningPool(inModule(fx, 'signer'), poolRules(config));
   const release = releaseVerifier(app, files);
   const runner = new Runner(fx, buildStages({ fx: inModule(fx, 'batch'), config, pool, release, readSecret: app.readSecret }), {
@@ -65,6 +69,7 @@ export async function openService(given: App, mode: 'act' | 'read', { httpServer
   return {
     app,
     pool,
+    keyAudit,
     release,
     runner,
     closing: new Closing(fx, {
@@ -79,6 +84,7 @@ export async function openService(given: App, mode: 'act' | 'read', { httpServer
     close: async () => {
       await runner.stop();
       pool.close();
+      await keyAudit.stop();
       await evaluation.served?.close();
     },
   };

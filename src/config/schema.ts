@@ -43,6 +43,7 @@ const keyCommon = {
   minRemaining: duration.default(86_400_000),
   keyUsage: z.enum(['contentCommitment', 'digitalSignature', 'any']).default('contentCommitment'),
   chain: z.array(z.string()).default([]),
+  allowQualifiedPersonal: z.boolean().default(false),
 };
 
 const pkcs12 = section({ source: z.literal('pkcs12'), file: z.string(), passphrase: secret, ...keyCommon });

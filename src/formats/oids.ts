@@ -85,6 +85,12 @@ export const oids = {
   subjectInfoAccess: '1.3.6.1.5.5.7.1.11',
   qcStatements: '1.3.6.1.5.5.7.1.3',
 
+  // Statements about qualified certificates: EN 319 412-5 §4.2
+  qcCompliance: '0.4.0.1862.1.1',
+  qcType: '0.4.0.1862.1.6',
+  qcTypeEsign: '0.4.0.1862.1.6.1',
+  qcTypeEseal: '0.4.0.1862.1.6.2',
+
   // CRL extensions: RFC 5280 §5.2, §5.3
   cRLNumber: '2.5.29.20',
   cRLReasons: '2.5.29.21',

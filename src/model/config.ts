@@ -62,6 +62,8 @@ interface KeyCommon {
   readonly keyUsage: 'contentCommitment' | 'digitalSignature' | 'any';
   /** PEM or DER with intermediates that the key file or token does not hold. */
   readonly chain: readonly string[];
+  /** One PIN may open a qualified certificate of a natural person for many signatures; absent: no. */
+  readonly allowQualifiedPersonal?: boolean;
 }
 
 export interface Pkcs12KeyConfig extends KeyCommon {

@@ -64,6 +64,11 @@ export interface KeySource {
   /** The key while it can sign, else undefined. */
   key(): SigningKey | undefined;
   status(): KeyStatus;
+  /**
+   * Looks whether a renewed certificate has come (file replaced, object on the token) and uses it from then on. Never ends an activation, never
+   * takes a key away that signs, never tries a PIN. Never rejects.
+   */
+  refresh(): Promise<void>;
   /** Calls when the status changed. */
   onChange(call: () => void): void;
   /** Gives a PIN; the buffer is zeroed before this resolves, whatever happens. Never repeated by machine. */

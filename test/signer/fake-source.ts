@@ -111,6 +111,10 @@ export class FakeSource implements KeySource {
     };
   }
 
+  refresh(): Promise<void> {
+    return Promise.resolve();
+  }
+
   onChange(call: () => void): void {
     this.#listeners.push(call);
   }

@@ -5,6 +5,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { after, before, describe, test } from 'node:test';
 import { SealError } from '../../src/errors.ts';
+import { oid, sequence } from '../../src/formats/der.ts';
+import { oids } from '../../src/formats/oids.ts';
 import { nodeFiles } from '../../src/effects/files.ts';
 import { testAuthority } from '../support/authority.ts';
 import { ManualClock } from '../support/clock.ts';
@@ -12,6 +14,7 @@ import { CollectingLog } from '../support/log.ts';
 import { needs } from '../support/tools.ts';
 import type { TestContext } from 'node:test';
 import type { ErrorCode } from '../../src/errors.ts';
+import type { Extension } from '../../src/authority/extensions.ts';
 import type { KeyKind } from '../../src/authority/signing.ts';
 import type { SignatureAlgorithm } from '../../src/model/algorithms.ts';
 import type { KeyConfig } from '../../src/model/config.ts';
@@ -35,7 +38,7 @@ export interface Wish {
   readonly identity: TestIdentity;
   /** Instead of the identity's own. */
   readonly certificate?: Buffer;
-  readonly rule?: Partial<Pick<KeyConfig, 'keyUsage' | 'minRemaining'>>;
+  readonly rule?: Partial<Pick<KeyConfig, 'keyUsage' | 'minRemaining' | 'allowQualifiedPersonal'>>;
 }
 
 /** How the suite makes a source of one kind. */
@@ -47,6 +50,8 @@ export interface KeySourceKind {
   /** What a wrong configured secret leads to. */
   readonly wrongSecret: ErrorCode;
   make(world: World, wish: Wish): KeySource | Promise<KeySource>;
+  /** Puts a second certificate for the same key beside the first, as a renewal does. */
+  renew(world: World, wish: Wish, certificate: Buffer): void | Promise<void>;
   /** One whose file or card is not there. */
   makeAbsent(world: World): KeySource;
 }
@@ -212,6 +217,47 @@ export function keySourceSuite(kind: KeySourceKind): void {
       refuses(source, 'SEAL-KEY-CERTIFICATE');
     });
 
+    test('a renewed certificate takes over when it is looked for, once it is valid; what was begun with the old one ends with it', async (t) => {
+      const day = 86_400_000;
+      const wish = { identity: authority.issue({ notAfter: authority.now() + 20 * day }) };
+      const { source, world } = await opened(t, wish);
+      const old = source.key();
+      const activation = source.status().activation;
+      const { privateKey } = wish.identity;
+      const renewed = authority.issue({ privateKey, notBefore: authority.now() + 5_000, notAfter: authority.now() + 800 * day });
+      await kind.renew(world, wish, renewed.certificate);
+      let changes = 0;
+      source.onChange(() => changes++);
+      await source.refresh();
+      assert.deepEqual(source.key()?.chain[0], wish.identity.certificate, 'it is not valid yet');
+      await world.clock.advance(6_000);
+      assert.ok(changes > 0);
+      assert.deepEqual(source.key()?.chain, renewed.chain);
+      assert.deepEqual(source.status().certificate, renewed.certificate);
+      assert.deepEqual(source.status().activation, activation);
+      for (const key of [old, source.key()]) {
+        const signature = await key?.sign(Buffer.from('x'), { digest: 'sha256' });
+        assert.ok(signature && opensslVerifies(renewed, Buffer.from('x'), signature, { digest: 'sha256' }));
+      }
+      const before = source.key();
+      await source.refresh();
+      assert.equal(source.key(), before, 'nothing new, nothing changes');
+      await source.deactivate();
+      await source.refresh();
+      assert.equal(source.key(), undefined);
+    });
+
+    test('a qualified certificate of a person needs a word in the configuration; a seal does not', async (t) => {
+      const person = await opened(t, { identity: authority.issue({ extensions: [qcStatements(oids.qcTypeEsign)] }) });
+      refuses(person.source, 'SEAL-KEY-CERTIFICATE');
+      assert.match(person.source.status().error?.hint ?? '', /allowQualifiedPersonal/);
+      const rule = { allowQualifiedPersonal: true };
+      const agreed = await opened(t, { identity: authority.issue({ extensions: [qcStatements(oids.qcTypeEsign)] }), rule });
+      assert.ok(agreed.source.key());
+      const seal = await opened(t, { identity: authority.issue({ extensions: [qcStatements(oids.qcTypeEseal)] }) });
+      assert.ok(seal.source.key());
+    });
+
     test('what is not there is a state, not an exception', async (t) => {
       const world = testWorld(t, kind.secret, authority.now());
       const source = kind.makeAbsent(world);
@@ -230,6 +276,12 @@ export function keySourceSuite(kind: KeySourceKind): void {
       assert.equal(source.key(), undefined);
     });
   });
+}
+
+/** The extension of a qualified certificate (EN 319 412-5). */
+function qcStatements(type: string): Extension {
+  const value = sequence(sequence(oid(oids.qcCompliance)), sequence(oid(oids.qcType), sequence(oid(type))));
+  return { oid: oids.qcStatements, critical: false, value };
 }
 
 function algorithmsFor(keyKind: KeyKind): SignatureAlgorithm[] {

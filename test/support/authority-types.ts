@@ -21,7 +21,7 @@ export interface TestIdentity {
 
 export interface IssueOptions {
   /** Common name, or all attributes. */
-  readonly subject?: string | DistinguishedName;
+  readonly subject?: string | DistinguishedName | Buffer;
   /** Default p256. RSA keys come from a cache beside the project: equal for equal `keyName`. */
   readonly keyType?: KeyKind;
   /** Tells cached keys of one type apart. */

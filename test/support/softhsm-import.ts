@@ -12,7 +12,8 @@ interface Wanted {
   readonly id: string;
   readonly label: string;
   readonly publicKey: boolean;
-  readonly privateKey: string;
+  /** PEM; absent: certificates alone. */
+  readonly privateKey?: string;
   readonly certificate?: string;
   readonly chain: readonly string[];
 }
@@ -26,24 +27,27 @@ if (slot === undefined) throw new Error(`no token ${wanted.token}`);
 const session = module.C_OpenSession(slot, pkcs11js.CKF_SERIAL_SESSION | pkcs11js.CKF_RW_SESSION);
 module.C_Login(session, pkcs11js.CKU_USER, wanted.pin);
 
-const key = createPrivateKey(wanted.privateKey);
 const names = [
   { type: pkcs11js.CKA_TOKEN, value: true },
   { type: pkcs11js.CKA_ID, value: Buffer.from(wanted.id, 'hex') },
   { type: pkcs11js.CKA_LABEL, value: wanted.label },
 ];
-module.C_CreateObject(session, [
-  { type: pkcs11js.CKA_CLASS, value: pkcs11js.CKO_PRIVATE_KEY },
-  ...names,
-  { type: pkcs11js.CKA_PRIVATE, value: true },
-  { type: pkcs11js.CKA_SENSITIVE, value: true },
-  { type: pkcs11js.CKA_SIGN, value: true },
-  ...(key.asymmetricKeyType === 'ec' ? ecPrivate(key) : rsaPrivate(key)),
-]);
-if (wanted.publicKey && key.asymmetricKeyType === 'ec') module.C_CreateObject(session, [...names, ...ecPublic(key)]);
+if (wanted.privateKey !== undefined) storeKey(createPrivateKey(wanted.privateKey));
 if (wanted.certificate !== undefined) store(wanted.certificate, names);
 for (const der of wanted.chain) store(der, [{ type: pkcs11js.CKA_TOKEN, value: true }]);
 module.C_Finalize();
+
+function storeKey(key: KeyObject): void {
+  module.C_CreateObject(session, [
+    { type: pkcs11js.CKA_CLASS, value: pkcs11js.CKO_PRIVATE_KEY },
+    ...names,
+    { type: pkcs11js.CKA_PRIVATE, value: true },
+    { type: pkcs11js.CKA_SENSITIVE, value: true },
+    { type: pkcs11js.CKA_SIGN, value: true },
+    ...(key.asymmetricKeyType === 'ec' ? ecPrivate(key) : rsaPrivate(key)),
+  ]);
+  if (wanted.publicKey && key.asymmetricKeyType === 'ec') module.C_CreateObject(session, [...names, ...ecPublic(key)]);
+}
 
 function store(base64: string, attributes: pkcs11js.Template): void {
   const der = Buffer.from(base64, 'base64');

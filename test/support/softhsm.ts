@@ -7,7 +7,8 @@ import type { KeyObject } from 'node:crypto';
 import type { Pkcs11KeyConfig } from '../../src/model/config.ts';
 
 export interface TokenObject {
-  readonly privateKey: KeyObject;
+  /** Absent: certificates alone. */
+  readonly privateKey?: KeyObject;
   /** DER; absent: the key stands alone. */
   readonly certificate?: Buffer;
   /** Further DER certificates. */
@@ -27,7 +28,7 @@ export interface SoftHsm {
   readonly directory: string;
   /** A new token, initialised. @returns its label */
   createToken(label: string, pin?: string): string;
-  /** Puts a private key with its certificate on a token. */
+  /** Puts a private key and its certificate on a token, or one of them. */
   importKey(token: string, object: TokenObject, pin?: string): void;
   /** What a configuration says about a key on a token, without a PIN. */
   config(token: string, changes?: Partial<Pkcs11KeyConfig>): Pkcs11KeyConfig;
@@ -65,7 +66,7 @@ export function softHsm(cleanup: (remove: () => void) => void): SoftHsm {
         id,
         label,
         publicKey,
-        privateKey: privateKey.export({ type: 'pkcs8', format: 'pem' }),
+        privateKey: privateKey?.export({ type: 'pkcs8', format: 'pem' }),
         certificate: certificate?.toString('base64'),
         chain: chain.map((der) => der.toString('base64')),
       });

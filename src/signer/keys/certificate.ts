@@ -1,10 +1,12 @@
 import { SealError } from '../../errors.ts';
+import { isQualifiedPersonal } from '../../formats/qc-statements.ts';
 import { distinguishedName } from '../../formats/x509.ts';
 import type { Certificate, KeyUsage } from '../../formats/x509.ts';
-import type { KeyConfig } from '../../model/config.ts';
+import type { KeyConfig, Pkcs11KeyConfig } from '../../model/config.ts';
 
 /** What the configuration demands of a signing certificate. */
-export type CertificateRule = Pick<KeyConfig, 'keyUsage' | 'minRemaining'>;
+export type CertificateRule = Pick<KeyConfig, 'keyUsage' | 'minRemaining' | 'allowQualifiedPersonal'> &
+  Partial<Pick<Pkcs11KeyConfig, 'kind'>>;
 
 const wanted: Readonly<Record<CertificateRule['keyUsage'], readonly KeyUsage[]>> = {
   contentCommitment: ['contentCommitment'],
@@ -14,7 +16,8 @@ const wanted: Readonly<Record<CertificateRule['keyUsage'], readonly KeyUsage[]>>
 
 /**
  * Why a certificate may not sign at a time, or undefined: its dates with the safety margin, its key usage (RFC 5280 §4.2.1.3; a
- * certificate without that extension may be used for everything).
+ * certificate without that extension may be used for everything), and that one PIN does not open a person's qualified certificate for
+ * many signatures unless the configuration says so.
  * @param now UTC ms
  * @returns SealError SEAL-KEY-CERTIFICATE; never throws
  */
@@ -38,6 +41,11 @@ export function certificateProblem(certificate: Certificate, rule: CertificateRu
         `has the key usage ${[...usage].join(', ') || 'none'}, not ${uses.join(' or ')}`,
         'use a signing certificate; an authentication certificate is none. “keyUsage:” of the key says what is demanded',
       );
+    if (rule.kind !== 'individual' && rule.allowQualifiedPersonal !== true && isQualifiedPersonal(certificate))
+      return problem(
+        'is a qualified certificate of a person: one PIN may not open it for many signatures',
+        'use a seal certificate, or “kind: individual” (a PIN for each signature), or “allowQualifiedPersonal: true” where the person has agreed to it',
+      );
   } catch {
     return problem('has extensions that cannot be read', 'get a well-formed certificate');
   }
@@ -45,11 +53,29 @@ export function certificateProblem(certificate: Certificate, rule: CertificateRu
 }
 
 /**
- * When the answer of `certificateProblem` changes next by itself.
+ * The certificate to be used of several for the same purpose: of those that may sign now the one that is valid longest. When none may, the one
+ * that ends last: its problem is the one to be told.
+ */
+export function chooseCertificate(candidates: readonly Certificate[], rule: CertificateRule, now: number): Certificate | undefined {
+  const usable = candidates.filter((certificate) => certificateProblem(certificate, rule, now) === undefined);
+  return (usable.length > 0 ? usable : candidates).reduce<Certificate | undefined>(
+    (best, next) => (best === undefined || endsLater(next, best) ? next : best),
+    undefined,
+  );
+}
+
+function endsLater(a: Certificate, b: Certificate): boolean {
+  return a.notAfter > b.notAfter || (a.notAfter === b.notAfter && a.notBefore > b.notBefore);
+}
+
+/**
+ * When the answer of `certificateProblem` changes next by itself for one of these certificates.
  * @returns UTC ms, or undefined when it never does
  */
-export function nextCertificateChange(certificate: Certificate, rule: CertificateRule, now: number): number | undefined {
-  return [certificate.notBefore, certificate.notAfter - rule.minRemaining + 1, certificate.notAfter + 1].find((time) => time > now);
+export function nextCertificateChange(candidates: readonly Certificate[], rule: CertificateRule, now: number): number | undefined {
+  const times = candidates.flatMap(({ notBefore, notAfter }) => [notBefore, notAfter - rule.minRemaining + 1, notAfter + 1]);
+  const next = Math.min(...times.filter((time) => time > now));
+  return next === Infinity ? undefined : next;
 }
 
 function day(time: number): string {

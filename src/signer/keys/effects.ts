@@ -5,7 +5,7 @@ import type { Store } from '../../ports/store.ts';
 
 /** What key sources need of the world. */
 export type KeyEffects = Pick<Effects, 'clock' | 'log'> & {
-  readonly files: Pick<Files, 'read' | 'makeDirectory' | 'writeDurable'>;
+  readonly files: Pick<Files, 'read' | 'stat' | 'makeDirectory' | 'writeDurable'>;
   readonly store: Pick<Store, 'meta' | 'setMeta'>;
   readonly readSecret: SecretReader;
   /** Private directory for what card processes are given (generated driver configuration); made on demand. Absolute. */

@@ -3,9 +3,10 @@ import { SealError, asSealError } from '../../errors.ts';
 import { readPem } from '../../formats/pem.ts';
 import { openPkcs12 } from '../../formats/pkcs12.ts';
 import { parseCertificate } from '../../formats/x509.ts';
-import { certificateProblem, nextCertificateChange } from './certificate.ts';
+import { certificateProblem, chooseCertificate, nextCertificateChange } from './certificate.ts';
 import { orderChain } from './chain.ts';
 import { softwareKey } from './software.ts';
+import type { KeyObject } from 'node:crypto';
 import type { KeyEffects } from './effects.ts';
 import type { Pkcs12Content, Pkcs12Key } from '../../formats/pkcs12.ts';
 import type { Certificate } from '../../formats/x509.ts';
@@ -17,30 +18,46 @@ const maxBytes = 2 ** 22;
 // The longest a timer may run (2³¹ ms), with room.
 const longestTimer = 20 * 86_400_000;
 
+type Pkcs12Effects = Pick<KeyEffects, 'clock' | 'files' | 'log' | 'readSecret'>;
+
+/** What a file holds for one key. */
+interface Material {
+  readonly privateKey: KeyObject;
+  /** Certificates of this key. */
+  readonly candidates: readonly Certificate[];
+  /** DER, for the chain. */
+  readonly issuers: readonly Buffer[];
+}
+
 type Opened =
   | { readonly kind: 'closed'; readonly state: KeyState; readonly error?: SealError }
-  | { readonly kind: 'open'; readonly key: SigningKey; readonly certificate: Certificate };
+  | { readonly kind: 'open'; readonly material: Material; readonly key: SigningKey; readonly certificate: Certificate };
 
-/** A software certificate in a PKCS#12 file. Opening reads the file again, so that a renewed one takes over. */
-export function pkcs12Source(config: Pkcs12KeyConfig, fx: Pick<KeyEffects, 'clock' | 'files' | 'log' | 'readSecret'>): KeySource {
+/** A software certificate in a PKCS#12 file. A file that was replaced is read again; the old one signs until the new one is open. */
+export function pkcs12Source(config: Pkcs12KeyConfig, fx: Pkcs12Effects): KeySource {
   return new Pkcs12Source(config, fx);
 }
 
 class Pkcs12Source implements KeySource {
   readonly name: string;
   readonly #config: Pkcs12KeyConfig;
-  readonly #fx: Pick<KeyEffects, 'clock' | 'files' | 'log' | 'readSecret'>;
+  readonly #fx: Pkcs12Effects;
   readonly #listeners: (() => void)[] = [];
   #opened: Opened = { kind: 'closed', state: 'absent' };
+  /** A person has deactivated it: nothing opens it but a person. */
+  #held = false;
+  /** Of the files as they were when they were read. */
+  #seen: string | undefined;
   #timer: Timer | undefined;
 
-  constructor(config: Pkcs12KeyConfig, fx: Pick<KeyEffects, 'clock' | 'files' | 'log' | 'readSecret'>) {
+  constructor(config: Pkcs12KeyConfig, fx: Pkcs12Effects) {
     this.name = config.name;
     this.#config = config;
     this.#fx = fx;
   }
 
   async open(): Promise<void> {
+    this.#held = false;
     try {
       await this.#open(await this.#fx.readSecret(this.#config.passphrase));
     } catch (thrown) {
@@ -48,9 +65,28 @@ class Pkcs12Source implements KeySource {
     }
   }
 
+  async refresh(): Promise<void> {
+    try {
+      const seen = await this.#filesNow();
+      if (this.#held || seen === this.#seen) return;
+      this.#seen = seen;
+      await this.#open(await this.#fx.readSecret(this.#config.passphrase));
+      this.#fx.log.info({ key: this.name, file: this.#config.file }, 'the key file has changed and was read again');
+    } catch (thrown) {
+      const error = this.#located(asSealError(thrown));
+      if (this.#opened.kind === 'open')
+        this.#fx.log.warn(
+          { key: this.name, error: error.toJSON() },
+          'the key file has changed and cannot be used; the key goes on as it was',
+        );
+      else this.#refused(error);
+    }
+  }
+
   async activate(pin: Buffer): Promise<void> {
     try {
       await this.#open(pin);
+      this.#held = false;
     } catch (thrown) {
       const error = asSealError(thrown);
       this.#refused(error);
@@ -61,6 +97,7 @@ class Pkcs12Source implements KeySource {
   }
 
   deactivate(): Promise<void> {
+    this.#held = true;
     const error = new SealError('SEAL-KEY-PIN-NEEDED', `${this.name}: deactivated`, {
       where: this.name,
       hint: 'give its passphrase with “sealtree key activate”',
@@ -102,66 +139,101 @@ class Pkcs12Source implements KeySource {
   /** Zeroes the passphrase. */
   async #open(passphrase: Buffer): Promise<void> {
     try {
+      this.#seen = await this.#filesNow();
       const file = await this.#fx.files.read(this.#config.file, maxBytes);
       const content = await openPkcs12(file, passphrase);
-      const { key, certificate } = chooseKey(content, this.#config);
+      const { key, candidates } = chooseKey(content, this.#config, this.#fx.clock.now());
       const configured = await Promise.all(this.#config.chain.map(async (path) => readPem(await this.#fx.files.read(path, maxBytes))));
-      const chain = orderChain(certificate, [...content.certificates.map(({ der }) => der), ...configured.flat()]);
-      const signing = softwareKey(this.name, key.privateKey, certificate.keyType(), chain);
-      this.#set({ kind: 'open', key: signing, certificate });
+      const issuers = [...content.certificates.map(({ der }) => der), ...configured.flat()];
+      this.#use({ privateKey: key.privateKey, candidates, issuers });
     } finally {
       passphrase.fill(0);
     }
   }
 
+  /** Takes the certificate that is to be used now. */
+  #use(material: Material): void {
+    const certificate = chooseCertificate(material.candidates, this.#config, this.#fx.clock.now());
+    if (certificate === undefined) return;
+    const chain = orderChain(certificate, material.issuers);
+    const key = softwareKey(this.name, material.privateKey, certificate.keyType(), chain);
+    this.#set({ kind: 'open', material, key, certificate });
+  }
+
+  /** Differs when one of the files was replaced or written to. */
+  async #filesNow(): Promise<string> {
+    const infos = await Promise.all([this.#config.file, ...this.#config.chain].map(async (path) => await this.#fx.files.stat(path)));
+    return infos.map((info) => (info === undefined ? '-' : `${info.device}:${info.inode}:${info.size}:${info.ctimeNs}`)).join(' ');
+  }
+
   #refused(error: SealError): void {
     const state = error.code === 'SEAL-INPUT-MISSING' ? 'absent' : 'unusable';
-    const located = new SealError(error.code, error.message, {
+    const located = this.#located(error);
+    this.#fx.log.warn({ key: this.name, error: located.toJSON() }, 'key cannot be used');
+    this.#set({ kind: 'closed', state, error: located });
+  }
+
+  #located(error: SealError): SealError {
+    return new SealError(error.code, error.message, {
       where: error.where ?? this.#config.file,
       cause: error.cause,
       ...(error.hint === undefined ? {} : { hint: error.hint }),
     });
-    this.#fx.log.warn({ key: this.name, error: located.toJSON() }, 'key cannot be used');
-    this.#set({ kind: 'closed', state, error: located });
   }
 
   #set(opened: Opened): void {
     this.#opened = opened;
     this.#timer?.cancel();
-    if (opened.kind === 'open') this.#watchDates(opened.certificate);
+    if (opened.kind === 'open') this.#watchDates(opened.material);
     for (const listener of this.#listeners) listener();
   }
 
-  /** Tells the listeners when the certificate starts or stops being usable. */
-  #watchDates(certificate: Certificate): void {
+  /** Looks again when a certificate starts or stops being usable. */
+  #watchDates(material: Material): void {
     const now = this.#fx.clock.now();
-    const next = nextCertificateChange(certificate, this.#config, now);
+    const next = nextCertificateChange(material.candidates, this.#config, now);
     if (next === undefined) return;
     this.#timer = this.#fx.clock.after(Math.min(next - now, longestTimer), () => {
-      if (this.#opened.kind === 'open') this.#set(this.#opened);
+      if (this.#opened.kind === 'open') this.#use(material);
     });
   }
 }
 
 /**
- * The private key of the file and the certificate with its public key (whatever the file's own identifiers say). Of several pairs the first.
- * @throws SealError SEAL-KEY-MISMATCH when no certificate fits, SEAL-INPUT-INVALID without a private key
+ * The private key of the file and the certificates with its public key (whatever the file's own identifiers say). Of several keys the one whose
+ * certificate is to be used.
+ * @param now UTC ms
+ * @throws SealError SEAL-KEY-MISMATCH when no certificate fits, SEAL-KEY-CERTIFICATE when there is none, SEAL-INPUT-INVALID without a private key
  */
-function chooseKey(content: Pkcs12Content, config: Pkcs12KeyConfig): { readonly key: Pkcs12Key; readonly certificate: Certificate } {
+function chooseKey(
+  content: Pkcs12Content,
+  config: Pkcs12KeyConfig,
+  now: number,
+): { readonly key: Pkcs12Key; readonly candidates: readonly Certificate[] } {
   if (content.keys.length === 0)
     throw new SealError('SEAL-INPUT-INVALID', 'the PKCS#12 file holds no private key', {
       where: config.file,
       hint: 'export key and certificate together: openssl pkcs12 -export -inkey KEY -in CERTIFICATE -out FILE',
     });
-  for (const key of content.keys) {
+  const certificates = content.certificates.map(({ der }) => parseCertificate(der));
+  const pairs = content.keys.map((key) => {
     const publicKey = createPublicKey(key.privateKey);
-    const certificate = content.certificates
-      .map(({ der }) => parseCertificate(der))
-      .find((candidate) => candidate.publicKey().equals(publicKey));
-    if (certificate !== undefined) return { key, certificate };
-  }
-  throw new SealError('SEAL-KEY-MISMATCH', 'no certificate of the PKCS#12 file belongs to its private key', {
-    where: config.file,
-    hint: 'export the certificate that was issued for this very key together with it',
+    return { key, candidates: certificates.filter((certificate) => certificate.publicKey().equals(publicKey)) };
   });
+  const chosen = chooseCertificate(
+    pairs.flatMap(({ candidates }) => candidates),
+    config,
+    now,
+  );
+  const pair = pairs.find(({ candidates }) => chosen !== undefined && candidates.includes(chosen));
+  if (pair !== undefined) return pair;
+  throw certificates.length === 0
+    ? new SealError('SEAL-KEY-CERTIFICATE', 'the PKCS#12 file holds a private key and no certificate yet', {
+        where: config.file,
+        hint: `make a request with “sealtree key csr ${config.name}”, then put the answer back with “sealtree key import”`,
+      })
+    : new SealError('SEAL-KEY-MISMATCH', 'no certificate of the PKCS#12 file belongs to its private key', {
+        where: config.file,
+        hint: 'export the certificate that was issued for this very key together with it',
+      });
 }

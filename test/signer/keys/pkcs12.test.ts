@@ -38,11 +38,14 @@ keySourceSuite({
     else theirs(world, identity, file);
     return pkcs12Source(config(world, rule), world.fx);
   },
+  renew: async (world, { identity }, certificate) => {
+    writeFileSync(`${world.directory}/seal.p12`, await ours(identity, certificate, ...identity.chain));
+  },
   makeAbsent: (world) => pkcs12Source(config(world), world.fx),
 });
 
-function ours({ privateKey }: TestIdentity, certificate: Buffer): Promise<Buffer> {
-  return writePkcs12({ privateKey, certificates: [certificate], passphrase: secret, random: randomBytes });
+function ours({ privateKey }: TestIdentity, ...certificates: readonly Buffer[]): Promise<Buffer> {
+  return writePkcs12({ privateKey, certificates, passphrase: secret, random: randomBytes });
 }
 
 function theirs(world: World, identity: TestIdentity, out: string): void {

@@ -63,13 +63,15 @@ export class TokenClient {
     };
   }
 
-  certificates(): { certificates: TokenCertificate[]; mechanisms: number[] } {
-    const { slot, sessions } = this.#opened();
-    const [session] = sessions;
-    return {
-      certificates: session === undefined ? [] : readCertificates(this.#api, this.#module, session),
-      mechanisms: this.#module.C_GetMechanismList(slot),
-    };
+  /** In a session that nobody signs in meanwhile. */
+  async certificates(): Promise<{ certificates: TokenCertificate[]; mechanisms: number[] }> {
+    const { slot } = this.#opened();
+    const session = await this.#takeSession();
+    try {
+      return { certificates: readCertificates(this.#api, this.#module, session), mechanisms: this.#module.C_GetMechanismList(slot) };
+    } finally {
+      this.#giveBack(session);
+    }
   }
 
   login(pinPad: boolean): TokenKey[] {

@@ -1,17 +1,20 @@
 import { SealError } from '../../../errors.ts';
 import { parse, Tag } from '../../../formats/der.ts';
 import { parseCertificate } from '../../../formats/x509.ts';
-import { certificateProblem } from '../certificate.ts';
+import { chooseCertificate } from '../certificate.ts';
 import { fitsCertificate } from './choice.ts';
 import type { Certificate } from '../../../formats/x509.ts';
 import type { Pkcs11KeyConfig } from '../../../model/config.ts';
+import type { CertificateRule } from '../certificate.ts';
 import type { TokenCertificate, TokenKey } from './messages.ts';
 
-export type KeyWish = Pick<Pkcs11KeyConfig, 'name' | 'token' | 'certificate' | 'key' | 'keyUsage' | 'minRemaining'>;
+export type KeyWish = CertificateRule & Pick<Pkcs11KeyConfig, 'name' | 'token' | 'certificate' | 'key'>;
 
 export interface Pair {
   readonly key: TokenKey;
   readonly certificate: Certificate;
+  /** All certificates that were to be chosen from. */
+  readonly candidates: readonly Certificate[];
 }
 
 interface Readable {
@@ -20,17 +23,23 @@ interface Readable {
 }
 
 /**
- * The certificate a configured key will use, as far as it can be told before the PIN: by id or label; without either the first that may sign now.
+ * The certificate a configured key will use, as far as it can be told before the PIN: by id or label; of several the one to be used.
  * @param now UTC ms
  */
 export function foreseeCertificate(wish: KeyWish, certificates: readonly TokenCertificate[], now: number): Certificate | undefined {
-  const fitting = readable(certificates).filter(({ object, certificate }) => wishes(wish, object) && fitsCertificate(wish, certificate));
-  return (fitting.find(({ certificate }) => certificateProblem(certificate, wish, now) === undefined) ?? fitting[0])?.certificate;
+  const fitting = readable(certificates).filter(
+    ({ object, certificate }) => wishes(wish, object) && fitsCertificate(wish, certificate) && !isIssuer(certificate),
+  );
+  return chooseCertificate(
+    fitting.map(({ certificate }) => certificate),
+    wish,
+    now,
+  );
 }
 
 /**
  * The private key and certificate on a token that a configured key means. A certificate belongs to a key by its id, or by the public key where the
- * token shows it; both together must agree. Of several pairs the first that may sign now.
+ * token shows it; both together must agree. Of several pairs the one whose certificate is to be used (`chooseCertificate`).
  * @param extra DER certificates from files, for tokens without certificates
  * @param now UTC ms
  * @throws SealError SEAL-KEY-UNKNOWN (no such key), SEAL-KEY-CERTIFICATE (no certificate for it), SEAL-KEY-MISMATCH (the wrong one)
@@ -49,12 +58,15 @@ export function pairKey(
       hint: `it has ${describe(keys)}; name one by “key: {id: …}” or “key: {label: …}”`,
     });
   const all = readable([...certificates, ...extra.map((der) => ({ der, id: Buffer.alloc(0), label: '' }))]);
-  const pairs = candidates.flatMap((key) => {
-    const own = all.find(({ object, certificate }) => belongs(key, object, certificate));
-    return own === undefined || !fitsCertificate(wish, own.certificate) ? [] : [{ key, certificate: own.certificate }];
-  });
-  const usable = pairs.find(({ certificate }) => certificateProblem(certificate, wish, now) === undefined) ?? pairs[0];
-  if (usable !== undefined) return usable;
+  const pairs = candidates.flatMap((key) =>
+    all.flatMap(({ object, certificate }) =>
+      belongs(key, object, certificate) && fitsCertificate(wish, certificate) ? [{ key, certificate }] : [],
+    ),
+  );
+  const fitting = pairs.map(({ certificate }) => certificate);
+  const chosen = chooseCertificate(fitting, wish, now);
+  const pair = pairs.find(({ certificate }) => certificate === chosen);
+  if (pair !== undefined) return { ...pair, candidates: fitting };
   const sameId = candidates.some((key) => all.some(({ object }) => object.id.length > 0 && object.id.equals(key.id)));
   throw sameId
     ? new SealError('SEAL-KEY-MISMATCH', `${wish.name}: the certificate on the token does not belong to the private key`, {
@@ -65,6 +77,15 @@ export function pairKey(
         where: wish.name,
         hint: 'put its certificate on the token with the same id, or name its file under “chain:”',
       });
+}
+
+/** A token may hold the chain beside the signer's certificate. */
+function isIssuer(certificate: Certificate): boolean {
+  try {
+    return certificate.basicConstraints?.ca === true;
+  } catch {
+    return false;
+  }
 }
 
 function wishes({ key }: KeyWish, object: { readonly id: Buffer; readonly label: string }): boolean {

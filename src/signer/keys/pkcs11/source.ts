@@ -1,4 +1,5 @@
 import { basename } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { SealError, asSealError } from '../../../errors.ts';
 import { readPem } from '../../../formats/pem.ts';
 import { certificateProblem, nextCertificateChange } from '../certificate.ts';
@@ -80,9 +81,10 @@ function tokenConfig(keys: readonly Pkcs11KeyConfig[], first: Pkcs11KeyConfig): 
   };
 }
 
-/** What an activation gives this key: the pair, or why there is none. */
+/** What an activation and the certificates at hand give this key: the pair, or why there is none. */
 interface View {
   readonly activation: Activation;
+  readonly visible: Visible;
   readonly pair?: Pair;
   readonly key?: SigningKey;
   readonly error?: SealError;
@@ -113,15 +115,32 @@ class Pkcs11Source implements KeySource {
   async open(): Promise<void> {
     if (!this.#joined) this.#token.join();
     this.#joined = true;
+    await this.#readChain();
+    await this.#token.open();
+  }
+
+  async refresh(): Promise<void> {
+    if (await this.#readChain()) this.#changed();
+    await this.#token.refresh();
+  }
+
+  /** @returns whether the files hold something else than before; what cannot be read leaves what was read earlier */
+  async #readChain(): Promise<boolean> {
     try {
       const files = await Promise.all(this.#config.chain.map(async (path) => readPem(await this.#fx.files.read(path, maxBytes))));
-      this.#extra = files.flat();
+      const extra = files.flat();
+      const changed = !isDeepStrictEqual(extra, this.#extra);
+      if (changed) this.#view = undefined;
+      this.#extra = extra;
       this.#extraError = undefined;
+      return changed;
     } catch (thrown) {
-      this.#extraError = asSealError(thrown);
-      this.#fx.log.warn({ key: this.name, error: this.#extraError.toJSON() }, 'certificates of “chain:” cannot be read');
+      const error = asSealError(thrown);
+      if (this.#extraError?.message !== error.message)
+        this.#fx.log.warn({ key: this.name, error: error.toJSON() }, 'certificates of “chain:” cannot be read');
+      this.#extraError = error;
+      return false;
     }
-    await this.#token.open();
   }
 
   key(): SigningKey | undefined {
@@ -178,16 +197,17 @@ class Pkcs11Source implements KeySource {
   #current(): View | undefined {
     const state = this.#token.state;
     if (state.kind !== 'active') return undefined;
-    if (this.#view?.activation !== state.activation) this.#view = this.#make(state.activation, state.visible);
+    const view = this.#view;
+    if (view?.activation !== state.activation || view.visible !== state.visible) this.#view = this.#make(state.activation, state.visible);
     return this.#view;
   }
 
   #make(activation: Activation, visible: Visible): View {
     try {
       const pair = pairKey(this.#config, activation.keys, visible.certificates, this.#extra, this.#fx.clock.now());
-      return { activation, pair, key: this.#signingKey(activation, visible, pair) };
+      return { activation, visible, pair, key: this.#signingKey(activation, visible, pair) };
     } catch (thrown) {
-      return { activation, error: asSealError(thrown) };
+      return { activation, visible, error: asSealError(thrown) };
     }
   }
 
@@ -215,14 +235,14 @@ class Pkcs11Source implements KeySource {
     };
   }
 
-  /** Tells the listeners when the certificate starts or stops being usable. */
+  /** Tells the listeners when a certificate starts or stops being usable: then another one may be the one to use. */
   #watchDates(): void {
     this.#timer?.cancel();
-    const certificate = this.#current()?.pair?.certificate;
     const now = this.#fx.clock.now();
-    const next = certificate === undefined ? undefined : nextCertificateChange(certificate, this.#config, now);
+    const next = nextCertificateChange(this.#current()?.pair?.candidates ?? [], this.#config, now);
     if (next === undefined) return;
     this.#timer = this.#fx.clock.after(Math.min(next - now, longestTimer), () => {
+      this.#view = undefined;
       this.#changed();
     });
   }

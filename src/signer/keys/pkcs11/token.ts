@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { SealError, asSealError } from '../../../errors.ts';
 import { explain } from './events.ts';
 import { longestPin } from './pin-length.ts';
@@ -73,6 +74,23 @@ export class Token {
     this.#host.endPause();
     this.#poll ??= this.#fx.clock.every(pollMs, () => (this.#signing.size === 0 ? this.#look() : undefined));
     await this.#look();
+  }
+
+  /** Reads the certificates again; a login stays as it is. Never rejects. */
+  async refresh(): Promise<void> {
+    await this.#exclusive(async () => {
+      const { process } = this.#host;
+      if (this.#state.kind === 'away' || process === undefined) return;
+      try {
+        const { certificates, mechanisms } = await process.call('certificates', {}, this.config.timeout);
+        const state = this.state;
+        if (state.kind === 'away' || isDeepStrictEqual(state.visible.certificates, certificates)) return;
+        this.#state = { ...state, visible: { ...state.visible, certificates, mechanisms } };
+        this.#tell();
+      } catch (thrown) {
+        this.#failed(thrown);
+      }
+    });
   }
 
   /** @throws SealError SEAL-KEY-PIN-*, SEAL-KEY-ABSENT, SEAL-KEY-DEVICE */
@@ -154,6 +172,10 @@ export class Token {
       const level = state.kind === 'waiting' && this.#logins.willTry(state.visible) ? 'debug' : 'warn';
       this.#fx.log[level]({ key: this.config.name, state: state.state, error: state.error.toJSON() }, 'card cannot sign now');
     }
+    this.#tell();
+  }
+
+  #tell(): void {
     for (const listener of this.#listeners) listener();
   }
 

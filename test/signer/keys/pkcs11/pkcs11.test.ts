@@ -28,5 +28,8 @@ keySourceSuite({
     hsm.importKey(token, { privateKey: identity.privateKey, certificate, chain: identity.chain.slice(1) });
     return source(world, hsm.config(token, { pin: { env: 'UNUSED' }, sessions: 4, ...rule }));
   },
+  renew: (_, __, certificate) => {
+    hsm.importKey(`token-${tokens}`, { certificate, publicKey: false });
+  },
   makeAbsent: (world) => source(world, hsm.config('never-made', { pin: { env: 'UNUSED' } })),
 });
