@@ -2,8 +2,10 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { parseDocument, visit } from 'yaml';
+import { z } from 'zod';
 import { parseConfig } from '../../src/config/load.ts';
 import { nearest } from '../../src/config/nearest.ts';
+import { fileSchema } from '../../src/config/schema.ts';
 import { SealError } from '../../src/errors.ts';
 
 const exampleFile = new URL('../../roots.example.yaml', import.meta.url).pathname;
@@ -39,6 +41,19 @@ test('the example explains every setting: each line has a comment or explains it
       ),
   );
   assert.deepEqual(explained, []);
+});
+
+test('every setting of the schema stands in the example, or in the explanation of the one it belongs to', () => {
+  const names = new Set<string>();
+  const collect = (node: unknown): void => {
+    if (typeof node !== 'object' || node === null) return;
+    if ('properties' in node && typeof node.properties === 'object') for (const name of Object.keys(node.properties ?? {})) names.add(name);
+    Object.values(node).forEach(collect);
+  };
+  collect(z.toJSONSchema(fileSchema, { unrepresentable: 'any', io: 'input' }));
+  assert.ok(names.size > 90);
+  const missing = [...names].filter((name) => !new RegExp(`(^|[\\s{,])${name}:|#.*\\b${name}\\b`, 'm').test(example));
+  assert.deepEqual(missing, []);
 });
 
 test('removing any one mapping key of the example gives a valid file or a message with line and column', () => {
