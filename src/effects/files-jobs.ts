@@ -1,15 +1,4 @@
-import {
-  closeSync,
-  constants,
-  copyFileSync,
-  fchmodSync,
-  fstatSync,
-  ftruncateSync,
-  openSync,
-  readSync,
-  unlinkSync,
-  writeSync,
-} from 'node:fs';
+import { closeSync, constants, fchmodSync, fstatSync, ftruncateSync, openSync, readSync, unlinkSync, writeSync } from 'node:fs';
 import { createHash, type Hash } from 'node:crypto';
 import { SealError } from '../errors.ts';
 import type { AnyDigest, DigestAlgorithm } from '../model/algorithms.ts';
@@ -18,6 +7,7 @@ import type { FileInfo } from '../ports/files.ts';
 import { diskError, shown } from './files-errors.ts';
 import { fileInfo, openNew, openRegular, type OpenedFile } from './files-open.ts';
 import { removeTree } from './files-remove.ts';
+import { reflink } from './reflink.ts';
 
 /** Work that reads or writes whole files. Paths are the latin1 form of their bytes: strings cross between threads cheaply. */
 export type FileJob =
@@ -125,7 +115,7 @@ function* feed(
 function* copy(reader: Reader, target: Buffer, algorithms: readonly DigestAlgorithm[]): Generator<void, FileJobResult> {
   const hashes = algorithms.map((algorithm) => createHash(algorithm));
   const { descriptor: source, stats } = reader.file;
-  if (reflink(reader, target)) {
+  if (stats.size >= BigInt(chunk) && reflink({ descriptor: source, device: stats.dev, path: reader.path }, target)) {
     const output = openCopy(target);
     return yield* finishing(target, output, function* () {
       fchmodSync(output, 0o600);
@@ -230,28 +220,6 @@ function writeSparse(descriptor: number, target: Buffer, piece: Buffer, at: numb
   for (let offset = 0; offset < piece.length; offset += block) {
     const part = piece.subarray(offset, offset + block);
     if (part.compare(zeros, 0, part.length) !== 0) write(descriptor, target, part, at + offset);
-  }
-}
-
-// Pairs of file systems that were found not to share blocks.
-const noReflink = new Set<string>();
-const descriptors = process.platform === 'linux' ? '/proc/self/fd' : undefined;
-
-/**
- * Shares the blocks of the source with a new file where the file system can (btrfs, XFS, NFS 4.2). The source is named by its open
- * descriptor: what was looked at is what is copied, whatever happens to the path meanwhile.
- */
-function reflink({ file: { descriptor, stats }, path }: Reader, target: Buffer): boolean {
-  if (descriptors === undefined || stats.size < BigInt(chunk) || noReflink.has(`${stats.dev}`)) return false;
-  try {
-    copyFileSync(`${descriptors}/${descriptor}`, target, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE_FORCE);
-    return true;
-  } catch (cause) {
-    const errno = cause instanceof Error && 'code' in cause ? cause.code : undefined;
-    if (errno === 'EEXIST') throw diskError(cause, target, 'create the file');
-    if (errno === 'ENOSPC' || errno === 'EDQUOT' || errno === 'EIO') throw diskError(cause, path, 'copy the file');
-    noReflink.add(`${stats.dev}`);
-    return false;
   }
 }
 
