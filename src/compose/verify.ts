@@ -2,7 +2,7 @@ import type { Call } from '../app/context.ts';
 import { verifyFiles, type VerifyArgs, type VerifyResult } from '../app/verify.ts';
 import { withEvaluation } from '../compose.ts';
 import { systemClock } from '../effects/clock.ts';
-import { documentWorkers } from '../effects/documents.ts';
+import { documentWorkers, strictLimits } from '../effects/documents.ts';
 import { nodeFiles } from '../effects/files.ts';
 import { httpClient } from '../effects/http.ts';
 import { createLog } from '../effects/log.ts';
@@ -18,7 +18,7 @@ export async function verifyLocally(
   const clock = systemClock;
   const log = createLog({ clock }, { level: 'error', modules: {} });
   const files = nodeFiles();
-  const documents = documentWorkers({ clock, log });
+  const documents = documentWorkers({ clock, log }, strictLimits);
   try {
     const trust = config === undefined ? { crls: [], fetch: false, allowHosts: [] } : withEvaluation(config);
     const revocation = revocationSource({ clock, files, http: httpClient(), log }, trust);

@@ -26,6 +26,9 @@ export interface DocumentWorkOptions extends ThreadOptions {
 const entry = new URL(`../workers/documents.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url);
 const defaults: DocumentWorkOptions = { threads: 2, timeLimit: 60_000, memoryLimit: 1024, chunk: 32, entry };
 
+/** For files of strangers that somebody waits for: with its size allowance a job is ended within five seconds, and takes less than 512 MiB. */
+export const strictLimits: Pick<DocumentWorkOptions, 'timeLimit' | 'memoryLimit'> = { timeLimit: 4000, memoryLimit: 384 };
+
 /**
  * Work on documents in threads that can be killed. A job that takes longer than its limit, or more memory, ends its worker: it is answered
  * with `SEAL-DOC-LIMIT`, and the other jobs of its chunk are done again. Threads start with the first job and do not keep the process alive.

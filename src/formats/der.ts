@@ -37,6 +37,8 @@ function malformed(message: string): SealError {
 
 /** Deepest nesting that is followed anywhere: hostile input ends in an error, not in a stack overflow. */
 export const maxDepth = 64;
+/** Most elements directly inside another one that are turned into objects; lists that are longer (CRLs) are walked over. */
+const maxChildren = 200_000;
 
 /**
  * Reads the element at `offset`. Hostile input.
@@ -91,7 +93,10 @@ export function children(element: Pick<Element, 'content'>, ber = false): Elemen
   const found: Element[] = [];
   for (let at = 0; at < element.content.length;) {
     const child = readElement(element.content, at, ber);
-    found.push(child);
+    if (found.push(child) > maxChildren)
+      throw new SealError('SEAL-DOC-LIMIT', `ASN.1: more than ${maxChildren} elements side by side`, {
+        hint: 'nothing honest has as many',
+      });
     at += child.raw.length;
   }
   return found;

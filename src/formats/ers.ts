@@ -40,7 +40,7 @@ export const recordLimits = {
   /** Hash algorithms do not change that often; each further chain hashes all earlier ones. */
   chains: 64,
   /** Of a record, all together. */
-  timestamps: 4096,
+  timestamps: 512,
   hashes: 100_000,
 } as const;
 

@@ -10,6 +10,9 @@ import type { Location, Section } from './xref-entries.ts';
 /** Objects that one revision of a document may change before nobody can tell any more what happened. */
 const maxChanged = 200_000;
 
+/** Entries of later cross-references times revisions: each entry is looked up in all of them. */
+const maxLookups = 60_000_000;
+
 /** What was changed after a signature, by object numbers. */
 export interface RevisionChanges {
   /** New or newly filled signature fields, their widgets, signature dictionaries and appearances. */
@@ -94,6 +97,8 @@ function newSections(before: PdfDocument, after: PdfDocument, comparison: Compar
 
 function changedNumbers(newer: readonly Section[], before: PdfDocument, after: PdfDocument): number[] {
   const changed = new Set<number>();
+  const entries = newer.flatMap(({ runs }) => runs).reduce((sum, { count }) => sum + count, 0);
+  if (entries * after.xref.sections.length > maxLookups) throw beyondLimit('the later revisions have too many cross-reference entries');
   for (const section of newer)
     for (const { first, count } of section.runs)
       for (let number = first; number < first + count; number++) {

@@ -21,6 +21,9 @@ export class Comparison {
   /** Which uses an old object that was changed may have; absent where its permitted changes do no harm in any use. */
   readonly #permitted = new Map<number, (use: Use) => boolean>();
 
+  /** By holder. */
+  readonly #mentioned = new Map<number, ReadonlySet<number>>();
+
   constructor(before: PdfDocument, after: PdfDocument) {
     this.before = before;
     this.after = after;
@@ -107,8 +110,15 @@ export class Comparison {
   #isLater({ holder }: Use, number: number, isChanged: ReadonlySet<number>): boolean {
     if (holder === 0 || this.isNew(holder)) return true;
     if (!isChanged.has(holder)) return false;
-    for (const [reference] of referencesIn(this.before.current(holder)?.value ?? null)) if (reference.number === number) return false;
-    return true;
+    return !this.#mentionedBefore(holder).has(number);
+  }
+
+  /** What the signed revision's object refers to; long lists are asked about each of their items. */
+  #mentionedBefore(holder: number): ReadonlySet<number> {
+    const mentioned =
+      this.#mentioned.get(holder) ?? new Set([...referencesIn(this.before.current(holder)?.value ?? null)].map(([{ number }]) => number));
+    this.#mentioned.set(holder, mentioned);
+    return mentioned;
   }
 }
 

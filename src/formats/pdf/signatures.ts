@@ -10,8 +10,9 @@ import { beyondLimit } from './refusals.ts';
 import { decodeDate, decodeText } from './strings.ts';
 import type { ByteRange, ByteSource } from '../../ports/bytes.ts';
 
-/** Each one is compared with the end of the document. */
-const maxSignatures = 500;
+/** Each one is compared with the end of the document, field by field. */
+const maxSignatures = 200;
+const maxComparedFields = 150_000;
 
 /** A filled signature field of a PDF document (ISO 32000-2 §12.8). */
 export interface PdfSignature {
@@ -51,8 +52,10 @@ export interface PdfSignature {
  */
 export function findSignatures(source: ByteSource, password?: Buffer): PdfSignature[] {
   const document = new PdfDocument(source, password);
-  const fields = readFields(document).filter((field) => field.type === 'Sig' && field.value !== null);
+  const all = readFields(document);
+  const fields = all.filter((field) => field.type === 'Sig' && field.value !== null);
   if (fields.length > maxSignatures) throw beyondLimit(`more than ${maxSignatures} signatures`);
+  if ((fields.length - 1) * all.length > maxComparedFields) throw beyondLimit(`${fields.length} signatures over ${all.length} fields`);
   const found = fields.map((field) => describe(document, field, password));
   for (const one of found) {
     const twin = found.find(

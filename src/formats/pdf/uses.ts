@@ -5,6 +5,8 @@ import type { PdfDocument } from './document.ts';
 
 /** Objects that are walked through in one document; a document of ten thousand tagged pages has some. */
 const mostObjects = 400_000;
+/** References between them. */
+const mostUses = 2_000_000;
 
 /** One place that refers to an object. */
 export interface Use {
@@ -41,8 +43,10 @@ function walk(document: PdfDocument): Uses {
   const unreadable: number[] = [];
   const streams: { number: number; start: number; end: number }[] = [];
   const waiting: Reference[] = [];
+  let count = 0;
   const note = (value: Value, holder: number): void => {
     for (const [reference, path] of referencesIn(value)) {
+      if (++count > mostUses) throw beyondLimit(`a document with later revisions has more than ${mostUses} references`);
       const uses = of.get(reference.number);
       if (uses) uses.push({ holder, path });
       else {

@@ -12,6 +12,20 @@ export interface Run {
   readonly count: number;
 }
 
+/** The run that a number belongs to. @param sorted by `first`, without overlap */
+export function runOf<R extends Run>(sorted: readonly R[], number: number): R | undefined {
+  let low = 0;
+  let high = sorted.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    const run = sorted[middle];
+    if (run === undefined || run.first + run.count > number) high = middle;
+    else low = middle + 1;
+  }
+  const run = sorted[low];
+  return run !== undefined && run.first <= number ? run : undefined;
+}
+
 /** One cross-reference section with its trailer: what one update of the file says about its objects. */
 export interface Section {
   readonly kind: 'table' | 'stream';

@@ -2,9 +2,9 @@ import { decode, longestStream } from './filters.ts';
 import type { Dictionary } from './objects.ts';
 import { ArrayObject, isInteger, type Value } from './objects.ts';
 import { beyondLimit, damaged } from './refusals.ts';
-import { maxObjects, refuseOverlap } from './xref-table.ts';
+import { maxObjects, sortRuns } from './xref-table.ts';
 import type { Input } from './input.ts';
-import type { Location, Run, Section } from './xref-entries.ts';
+import { runOf, type Location, type Run, type Section } from './xref-entries.ts';
 
 /**
  * A cross-reference stream (ISO 32000-2 §7.5.8).
@@ -29,10 +29,13 @@ export function readXrefStream(input: Input, offset: number): Section {
   const runs = readRuns(dictionary, offset);
   const count = runs.reduce((sum, run) => sum + run.count, 0);
   const width = kind + second + third;
+  // The standard has no use for them, and they would cost nothing however many there are.
+  if (width === 0 && count > 0) throw damaged('a cross-reference stream has entries of no width', offset);
   // A row filter adds one byte to each row.
   const table = decode(dictionary, input.bytes(data, length), Math.min(longestStream, count * (width + 1) + 65_536));
   if (table.length < count * width) throw damaged('the cross-reference stream is too short', offset);
-  return { kind: 'stream', offset, trailer: dictionary, runs, number, locate: (wanted) => locate(table, widths, runs, wanted) };
+  const sorted = sortRuns(runs, offset);
+  return { kind: 'stream', offset, trailer: dictionary, runs, number, locate: (wanted) => locate(table, widths, sorted, wanted) };
 }
 
 /** Position behind the end of line that follows `stream` (§7.3.8.1): CR LF or LF, never CR alone. */
@@ -50,28 +53,30 @@ function integers(value: Value | undefined, key: string): number[] {
   });
 }
 
-function readRuns(dictionary: Dictionary, offset: number): Run[] {
+/** With the row of its first object in the stream. */
+interface StreamRun extends Run {
+  readonly row: number;
+}
+
+function readRuns(dictionary: Dictionary, offset: number): StreamRun[] {
   const size = dictionary.get('Size');
   if (!isInteger(size) || size < 0) throw damaged('/Size of a cross-reference stream is missing', offset);
   const numbers = dictionary.get('Index') === undefined ? [0, size] : integers(dictionary.get('Index'), 'Index');
   if (numbers.length % 2 !== 0) throw damaged('/Index of a cross-reference stream is malformed', offset);
-  const runs: Run[] = [];
+  const runs: StreamRun[] = [];
+  let row = 0;
   for (let at = 0; at < numbers.length; at += 2) {
     const [first = 0, count = 0] = numbers.slice(at, at + 2);
     if (first + count > maxObjects) throw beyondLimit(`object numbers beyond ${maxObjects}`);
-    runs.push({ first, count });
+    runs.push({ first, count, row });
+    row += count;
   }
-  refuseOverlap(runs, offset);
   return runs;
 }
 
-function locate(table: Buffer, widths: readonly number[], runs: readonly Run[], number: number): Location | undefined {
-  let row = 0;
-  for (const { first, count } of runs) {
-    if (number >= first && number < first + count) return entry(table, widths, row + number - first);
-    row += count;
-  }
-  return undefined;
+function locate(table: Buffer, widths: readonly number[], runs: readonly StreamRun[], number: number): Location | undefined {
+  const run = runOf(runs, number);
+  return run && entry(table, widths, run.row + number - run.first);
 }
 
 function entry(table: Buffer, [kindWidth = 0, secondWidth = 0, thirdWidth = 0]: readonly number[], row: number): Location | undefined {

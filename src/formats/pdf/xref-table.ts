@@ -2,7 +2,7 @@ import { Dictionary } from './objects.ts';
 import { beyondLimit, damaged, notSupported } from './refusals.ts';
 import type { Input } from './input.ts';
 import type { Parser } from './parser.ts';
-import type { Location, Run, Section } from './xref-entries.ts';
+import { runOf, type Location, type Run, type Section } from './xref-entries.ts';
 
 /** Highest object number that is followed: Acrobat's limit (ISO 32000-1 Annex C.2) with room. */
 export const maxObjects = 16_777_216;
@@ -34,8 +34,8 @@ export function readTable(input: Input, offset: number): Section {
   }
   if (trailer.get('XRefStm') !== undefined)
     throw notSupported('the document is a hybrid of cross-reference table and stream, which readers understand in two ways');
-  refuseOverlap(runs, offset);
-  return { kind: 'table', offset, trailer, runs, locate: (number) => locate(input, runs, number) };
+  const sorted = sortRuns(runs, offset);
+  return { kind: 'table', offset, trailer, runs, locate: (number) => locate(input, sorted, number) };
 }
 
 function readRun(parser: Parser, base: number): TableRun | Dictionary {
@@ -56,18 +56,18 @@ function readRun(parser: Parser, base: number): TableRun | Dictionary {
   return { first, count, at: base + parser.at };
 }
 
-/** @throws SealError SEAL-DOC-DAMAGED: of two entries for one object readers take either */
-export function refuseOverlap(runs: readonly Run[], offset: number): void {
-  if (runs.length < 2) return;
+/** Runs that are not empty, by number. @throws SealError SEAL-DOC-DAMAGED: of two entries for one object readers take either */
+export function sortRuns<R extends Run>(runs: readonly R[], offset: number): readonly R[] {
   const sorted = runs.filter((run) => run.count > 0).sort((a, b) => a.first - b.first);
   sorted.forEach((run, at) => {
     const before = sorted[at - 1];
     if (before && before.first + before.count > run.first) throw damaged('a cross-reference section names an object twice', offset);
   });
+  return sorted;
 }
 
 function locate(input: Input, runs: readonly TableRun[], number: number): Location | undefined {
-  const run = runs.find(({ first, count }) => number >= first && number < first + count);
+  const run = runOf(runs, number);
   if (!run) return undefined;
   const at = run.at + (number - run.first) * entryLength;
   const entry = input.bytes(at, entryLength);

@@ -9,6 +9,11 @@ import type { Location, Section } from './xref-entries.ts';
 const tailLength = 2048;
 /** An update a day for more than ten years. */
 const maxSections = 4096;
+/** Of all sections together; a document of a million objects that was rewritten ten times has as many. */
+const maxRows = 10_000_000;
+/** Up to here each section is asked in turn; beyond, up to so many entries, an index tells. */
+const fewSections = 8;
+const indexedRows = 500_000;
 
 /** All cross-reference sections of a document, newest first. */
 export interface CrossReference {
@@ -25,21 +30,49 @@ export interface CrossReference {
 export function readCrossReference(input: Input): CrossReference {
   const newest = readSection(input, readStartxref(input));
   const sections: [Section, ...Section[]] = [newest];
+  const offsets = new Set([newest.offset]);
+  let rows = rowsOf(newest);
   for (let section = newest; ;) {
     const previous = section.trailer.get('Prev');
     if (previous === undefined) break;
     if (!isInteger(previous) || previous < 0) throw damaged('/Prev of a trailer is no offset', section.offset);
-    if (sections.some(({ offset }) => offset === previous))
-      throw damaged('the /Prev entries of the trailers run in a circle', section.offset);
+    if (offsets.has(previous)) throw damaged('the /Prev entries of the trailers run in a circle', section.offset);
     if (sections.length >= maxSections) throw beyondLimit(`the document has more than ${maxSections} revisions`);
     section = readSection(input, previous);
     sections.push(section);
+    offsets.add(previous);
+    rows += rowsOf(section);
+    if (rows > maxRows) throw beyondLimit(`the cross-references of all revisions have more than ${maxRows} entries`);
   }
   let size = 0;
   for (const section of sections) {
     for (const run of section.runs) size = Math.max(size, run.first + run.count);
   }
-  return { sections, size, locate: (number) => locate(sections, number) };
+  return {
+    sections,
+    size,
+    locate: sections.length > fewSections && rows <= indexedRows ? indexed(sections) : (number) => locate(sections, number),
+  };
+}
+
+function rowsOf({ runs }: Section): number {
+  return runs.reduce((sum, { count }) => sum + count, 0);
+}
+
+/** Which section speaks of an object, remembered for all of them: hundreds of signatures make hundreds of sections. */
+function indexed(sections: readonly Section[]): CrossReference['locate'] {
+  let index: Map<number, Section> | undefined;
+  return (number) => {
+    index ??= newestSections(sections);
+    return index.get(number)?.locate(number);
+  };
+}
+
+function newestSections(sections: readonly Section[]): Map<number, Section> {
+  const index = new Map<number, Section>();
+  for (const section of sections.toReversed())
+    for (const { first, count } of section.runs) for (let number = first; number < first + count; number++) index.set(number, section);
+  return index;
 }
 
 function locate(sections: readonly Section[], number: number): Location | undefined {

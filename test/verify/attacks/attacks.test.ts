@@ -9,6 +9,9 @@ import { attacksPage, judgeVersions, ownCells, pagePath } from './page.ts';
 
 const classes = await attackClasses();
 const all = classes.flatMap(({ attacks }) => attacks);
+const full = process.env['SEALTREE_FULL'] === 'true';
+/** The others are asked about everything with bin/test --full. */
+const sample = all.filter(({ demanded }, at) => at % 12 === 0 || (demanded === 'TOTAL-PASSED' && at % 2 === 0));
 const page = readFileSync(pagePath, 'utf8');
 const renew = 'see what differs, then run: bin/node test/verify/attacks/make-page.ts';
 
@@ -50,8 +53,9 @@ describe('hostile files', () => {
     'EU DSS, pyHanko, pdfsig and openssl accept what we accept, or the page says why not',
     needs('dss', 'pyhanko', 'pdfsig', 'certutil', 'openssl'),
     async () => {
-      const verdicts = await judgeAll(all);
-      all.forEach(({ demanded, name, note }, at) => {
+      const asked = full ? all : sample;
+      const verdicts = await judgeAll(asked);
+      asked.forEach(({ demanded, name, note }, at) => {
         if (demanded !== 'TOTAL-PASSED' || note !== undefined) return;
         const refusals = Object.entries((verdicts[at] ?? {}) satisfies Verdicts).filter(
           ([, word]: [string, string]) => !word.startsWith('passed'),
@@ -60,7 +64,7 @@ describe('hostile files', () => {
       });
       // Other versions may judge otherwise: then the page is still ours, word for word, and theirs no longer current.
       const versions = judgeVersions();
-      if (page.includes(`Asked: ${versions}.`)) assert.equal(page, attacksPage(classes, verdicts, versions), renew);
+      if (full && page.includes(`Asked: ${versions}.`)) assert.equal(page, attacksPage(classes, verdicts, versions), renew);
     },
   );
 });
