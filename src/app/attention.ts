@@ -2,7 +2,7 @@ import type { Batch } from '../model/batch.ts';
 import type { KeyView } from './keys.ts';
 import type { StatusReport } from './status-report.ts';
 
-type Parts = Pick<StatusReport, 'keys' | 'waiting' | 'archive' | 'tsas' | 'roots'>;
+type Parts = Pick<StatusReport, 'keys' | 'blocked' | 'failed' | 'archive' | 'tsas' | 'roots' | 'probe'>;
 
 /** A sealed tree without timestamp is worth a word after this, ms. */
 const lateAfter = 60_000;
@@ -15,11 +15,17 @@ const quotaSteps = [100, 90, 80];
  * What a person should know or do, one sentence each, the most urgent first. Pure.
  * @param unfinished batches that have not ended @param now UTC ms
  */
-export function attention({ keys, waiting, archive, tsas, roots }: Parts, unfinished: readonly Batch[], now: number): string[] {
+export function attention(
+  { keys, blocked, failed, archive, tsas, roots, probe = [] }: Parts,
+  unfinished: readonly Batch[],
+  now: number,
+): string[] {
   return [
     ...keys.filter(({ state }) => state !== 'ready' && state !== 'closed').map((key) => `key ${key.name}: ${key.reason ?? key.state}`),
     ...keys.flatMap(endOfCertificate),
-    ...waiting.map(({ batch, reason }) => `batch ${batch} waits: ${reason}`),
+    ...blocked.map(waits),
+    ...probe.flatMap(({ name, error }) => (error === undefined ? [] : [`tsa ${name}: ${error.message}${remedy(error.hint)}`])),
+    ...failures(failed),
     ...exhaustion(keys, unfinished),
     ...lateTrees({ archive }, now).map(({ id }) => `tree ${id} has no timestamp yet`),
     ...tsas.flatMap(quotaUse),
@@ -28,6 +34,22 @@ export function attention({ keys, waiting, archive, tsas, roots }: Parts, unfini
       ...root.nearMisses,
       ...root.warnings,
     ]),
+  ];
+}
+
+function waits({ batches, message, hint }: StatusReport['blocked'][number]): string {
+  const [first = '', ...more] = batches;
+  return `${more.length === 0 ? `batch ${first} waits` : `${batches.length} batches wait`}: ${message}${remedy(hint)}`;
+}
+
+function remedy(hint: string | undefined): string {
+  return hint === undefined ? '' : ` (${hint})`;
+}
+
+function failures(failed: StatusReport['failed']): string[] {
+  if (failed.length === 0) return [];
+  return [
+    `${failed.length === 1 ? 'a batch' : `${failed.length} batches`} failed: mend what the lines above say, then “sealtree batch retry ID”`,
   ];
 }
 

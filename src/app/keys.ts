@@ -1,3 +1,4 @@
+import { startOfDay } from '../archive/local-time.ts';
 import { SealError } from '../errors.ts';
 import { parseCertificate, summarize } from '../formats/x509.ts';
 import type { KeySource, KeyStatus } from '../ports/keys.ts';
@@ -34,20 +35,20 @@ export async function keyViews({ fx, config }: Pick<App, 'fx' | 'config'>): Prom
   return await Promise.all(
     Object.values(config.keys).map(async ({ name, source }) => {
       const opened = fx.keys.find((key) => key.name === name);
-      if (opened !== undefined) return await keyView({ fx }, opened);
+      if (opened !== undefined) return await keyView({ fx, config }, opened);
       return {
         name,
         source,
         state: 'closed',
         reason: 'no daemon runs; “sealtree check” tries it',
-        ...(await counts({ fx }, name)),
+        ...(await counts({ fx, config }, name)),
       } as const;
     }),
   );
 }
 
 /** One key as `key list` shows it. */
-export async function keyView({ fx }: Pick<App, 'fx'>, source: KeySource): Promise<KeyView> {
+export async function keyView({ fx, config }: Pick<App, 'fx' | 'config'>, source: KeySource): Promise<KeyView> {
   const { certificate, activation, ...status } = source.status();
   const now = fx.clock.now();
   return {
@@ -59,13 +60,16 @@ export async function keyView({ fx }: Pick<App, 'fx'>, source: KeySource): Promi
           activation: { since: isoTime(activation.since), ...(activation.until === undefined ? {} : { until: isoTime(activation.until) }) },
         }),
     ...(activation?.signaturesLeft === undefined ? {} : { signaturesLeft: activation.signaturesLeft }),
-    ...(await counts({ fx }, source.name)),
+    ...(await counts({ fx, config }, source.name)),
   };
 }
 
-async function counts({ fx }: Pick<App, 'fx'>, name: string): Promise<Pick<KeyView, Counted>> {
+async function counts({ fx, config }: Pick<App, 'fx' | 'config'>, name: string): Promise<Pick<KeyView, Counted>> {
   const now = fx.clock.now();
-  const [today, ever] = await Promise.all([fx.store.signatureCounts(name, now - (now % day)), fx.store.signatureCounts(name, 0)]);
+  const [today, ever] = await Promise.all([
+    fx.store.signatureCounts(name, startOfDay(now, config.archive.timezone)),
+    fx.store.signatureCounts(name, 0),
+  ]);
   return {
     signaturesToday: today.signed + today.doubt + today.open,
     signatures: ever.signed + ever.doubt + ever.open,

@@ -13,6 +13,7 @@ import { listBatches, showBatch, type BatchDetails, type BatchListArgs, type Bat
 import type { Call } from './context.ts';
 import { activateKey, deactivateKey } from './key-activation.ts';
 import { keyViews, type KeyView } from './keys.ts';
+import { probeTsas } from './probe.ts';
 import { periodReport, type PeriodReport } from './report.ts';
 import type { Service } from './service.ts';
 import { testKey, type KeyTest } from './key-test.ts';
@@ -23,7 +24,7 @@ import type { BatchView } from './views.ts';
 /** Everything that CLI and API may ask for by name: arguments and result are plain data, since they cross the control socket. */
 export interface Operations {
   readonly check: { readonly args: { readonly sign: boolean; readonly file: Config }; readonly result: Finding[] };
-  readonly status: { readonly args: object; readonly result: StatusReport };
+  readonly status: { readonly args: { readonly probe?: boolean }; readonly result: StatusReport };
   readonly 'batch.list': { readonly args: BatchListArgs; readonly result: BatchView[] };
   readonly 'batch.show': { readonly args: BatchShowArgs; readonly result: BatchDetails };
   readonly 'batch.retry': { readonly args: { readonly id: string; readonly again: boolean }; readonly result: BatchAnswer };
@@ -71,7 +72,14 @@ export const operations: { readonly [Name in OperationName]: Operation<Name> } =
     run: async (service, { sign, file }, { actor, signal, progress }) =>
       await check({ fx: service.app.fx, config: service.app.config, database: true, file, service }, { sign, actor, signal, progress }),
   },
-  status: { mode: 'live', args: none, run: async ({ app, live }) => await status(app, await live()) },
+  status: {
+    mode: 'live',
+    args: exact(z.object({ probe: z.boolean().optional() })),
+    run: async ({ app, live }, { probe }, { signal }) => {
+      const now = await live();
+      return await status(app, now, probe === true ? await probeTsas(app, now.daemon !== undefined, signal) : undefined);
+    },
+  },
   'batch.list': {
     mode: 'read',
     args: exact(

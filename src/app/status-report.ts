@@ -1,5 +1,7 @@
 import type { PoolView } from '../signer/sign.ts';
 import type { DiskStatus } from './disks.ts';
+import type { TsaProbe } from './probe.ts';
+import type { FailedBatch, WaitingGroup } from './status-batches.ts';
 import type { KeyView } from './keys.ts';
 
 export interface RootStatus {
@@ -26,8 +28,20 @@ export interface StatusReport {
   readonly daemon?: { readonly pid: number; readonly since: string };
   readonly roots: readonly RootStatus[];
   readonly waiting: readonly { readonly batch: string; readonly root: string; readonly reason: string; readonly since: string }[];
+  /** The same, by what they wait for. */
+  readonly blocked: readonly WaitingGroup[];
+  /** Newest first, 20 at most. */
+  readonly failed: readonly FailedBatch[];
   readonly keys: readonly KeyView[];
-  readonly tsas: readonly { readonly name: string; readonly used: number; readonly quota?: number }[];
+  readonly tsas: readonly {
+    readonly name: string;
+    /** In the period of the quota; without one in this local day. */
+    readonly used: number;
+    readonly quota?: number;
+    readonly per: 'day' | 'month' | 'year';
+  }[];
+  /** With `--probe`: how the authorities answered just now. */
+  readonly probe?: readonly TsaProbe[];
   readonly archive: {
     readonly open?: { readonly id: string; readonly leaves: number };
     readonly sealed: readonly { readonly id: string; readonly since: string }[];

@@ -1,19 +1,20 @@
 import { quotaStart } from '../pki/tsa-selection.ts';
+import { startOfDay } from '../archive/local-time.ts';
 import { whatIsDue } from '../archive/schedule.ts';
 import type { PoolView } from '../signer/sign.ts';
 import { attention } from './attention.ts';
 import type { App } from './context.ts';
 import { diskStatus } from './disks.ts';
 import { keyViews, type KeyView } from './keys.ts';
+import type { TsaProbe } from './probe.ts';
+import { failedBatches, groupWaiting } from './status-batches.ts';
 import type { LiveStatus, StatusReport } from './status-report.ts';
 import { isoTime } from './views.ts';
 
 export type { LiveStatus, RootStatus, StatusReport } from './status-report.ts';
 
-const day = 86_400_000;
-
-/** `status`: what is under way, what waits for whom, and what is due. */
-export async function status(app: App, live: LiveStatus): Promise<StatusReport> {
+/** `status`: what is under way, what waits for whom, what failed, and what is due. @param probe how the authorities answered just now */
+export async function status(app: App, live: LiveStatus, probe?: readonly TsaProbe[]): Promise<StatusReport> {
   const { fx, config } = app;
   const keys = withAllowances(await keyViews(app), live.pool ?? []);
   const unfinished = await fx.store.unfinished();
@@ -29,7 +30,8 @@ export async function status(app: App, live: LiveStatus): Promise<StatusReport> 
           },
         ],
   );
-  const report = { keys, waiting, archive: await archiveStatus(app), tsas: await tsaStatus(app), roots: live.roots };
+  const parts = { waiting, blocked: groupWaiting(unfinished), failed: await failedBatches(fx), ...(probe === undefined ? {} : { probe }) };
+  const report = { ...parts, keys, archive: await archiveStatus(app), tsas: await tsaStatus(app), roots: live.roots };
   return {
     version: app.version,
     config: config.path,
@@ -37,7 +39,10 @@ export async function status(app: App, live: LiveStatus): Promise<StatusReport> 
     ...(live.daemon === undefined ? {} : { daemon: { pid: live.daemon.pid, since: isoTime(live.daemon.since) } }),
     ...report,
     disks: await diskStatus(app),
-    attention: attention(report, unfinished, fx.clock.now()),
+    attention: [
+      ...(probe !== undefined && live.daemon === undefined ? ['no daemon runs: nothing is taken in and nothing is signed'] : []),
+      ...attention(report, unfinished, fx.clock.now()),
+    ],
   };
 }
 
@@ -66,8 +71,15 @@ async function tsaStatus({ fx, config }: App): Promise<StatusReport['tsas']> {
   const now = fx.clock.now();
   return await Promise.all(
     Object.values(config.tsas).map(async ({ name, quota }) => {
-      const counts = await fx.store.timestampCounts(quota === undefined ? now - (now % day) : quotaStart(quota.per, now));
-      return { name, used: counts.find(({ tsa }) => tsa === name)?.ok ?? 0, ...(quota === undefined ? {} : { quota: quota.count }) };
+      const counts = await fx.store.timestampCounts(
+        quota === undefined ? startOfDay(now, config.archive.timezone) : quotaStart(quota.per, now),
+      );
+      return {
+        name,
+        used: counts.find(({ tsa }) => tsa === name)?.ok ?? 0,
+        per: quota?.per ?? 'day',
+        ...(quota === undefined ? {} : { quota: quota.count }),
+      };
     }),
   );
 }

@@ -57,6 +57,11 @@ export function localDate(instant: number, timezone: string): LocalDate {
   return new Date(wallClock(instant, timezone)).toISOString().slice(0, 10);
 }
 
+/** Begin of the local day in which an instant lies. @param instant UTC ms @returns UTC ms */
+export function startOfDay(instant: number, timezone: string): number {
+  return instantOf(localDate(instant, timezone), '00:00', timezone);
+}
+
 /** Calendar arithmetic; knows no time zone. */
 export function addDays(date: LocalDate, days: number): LocalDate {
   return new Date(Date.parse(date) + days * day).toISOString().slice(0, 10);

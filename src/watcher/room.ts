@@ -1,4 +1,5 @@
 import { SealError } from '../errors.ts';
+import { readableSize } from '../formats/sizes.ts';
 import type { Config, RootConfig } from '../model/config.ts';
 import type { Effects } from '../ports/effects.ts';
 
@@ -31,7 +32,7 @@ export async function lackOfRoom(
     if (short > 0)
       return new SealError(
         'SEAL-DISK-FULL',
-        `${size(short)} too little room for a batch of ${size(need.bytes)} and minFree of ${size(root.minFree)}`,
+        `${readableSize(short)} too little room for a batch of ${readableSize(need.bytes)} and minFree of ${readableSize(root.minFree)}`,
         {
           where: path,
           hint: 'make room, or lower minFree of the root; work goes on by itself',
@@ -44,10 +45,4 @@ export async function lackOfRoom(
       });
   }
   return undefined;
-}
-
-function size(bytes: number): string {
-  const units = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB'];
-  const step = bytes <= 0 ? 0 : Math.min(units.length - 1, Math.floor(Math.log2(bytes) / 10));
-  return `${(bytes / 1024 ** step).toFixed(step === 0 ? 0 : 1)} ${units[step] ?? ''}`;
 }

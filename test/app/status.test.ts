@@ -3,6 +3,8 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite, test } from 'node:test';
 import { attention } from '../../src/app/attention.ts';
+import { retryBatch } from '../../src/app/batch-actions.ts';
+import { probeTsas } from '../../src/app/probe.ts';
 import { forecast, sampleDisks } from '../../src/app/disks.ts';
 import type { KeyView } from '../../src/app/keys.ts';
 import { openService } from '../../src/app/service.ts';
@@ -53,6 +55,51 @@ suite('status', () => {
     assert.match(waiting?.reason ?? '', /key: absent.*\(.+\)$/);
     assert.ok(report.attention.some((line) => line.startsWith(`batch ${id} waits: `)));
     assert.ok(report.attention.some((line) => line === 'key key: absent'));
+  });
+
+  test('what many wait for is said once, and failed batches stay until somebody takes them up', async (t) => {
+    const house = await ServiceHouse.open(t);
+    const service = await house.service();
+    house.place('bad', { 'broken.pdf': '%PDF-1.7 x' });
+    const bad = await house.reaches((await house.take(service, 'bad')).id, 'failed');
+    house.key.pull();
+    const ids: string[] = [];
+    for (const path of ['a', 'b']) {
+      house.place(path, { x: path });
+      const { id } = await house.take(service, path);
+      await house.waits(id, 'SEAL-KEY-ABSENT');
+      ids.push(id);
+    }
+    const report = await status(service.app, await service.live());
+    assert.deepEqual(
+      report.blocked.map(({ code, batches }) => [code, batches]),
+      [['SEAL-KEY-ABSENT', ids]],
+    );
+    assert.equal(report.attention.filter((line) => line.startsWith('2 batches wait: ')).length, 1);
+    const [failed, ...others] = report.failed;
+    assert.deepEqual([failed?.batch, failed?.path, failed?.failed, others], [bad.id, 'bad', 1, []]);
+    assert.ok(failed?.code !== undefined && report.attention.some((line) => line.startsWith('a batch failed: ')));
+    await retryBatch(service, { id: bad.id, again: false }, { actor: 'karl' });
+    assert.deepEqual(
+      (await status(service.app, await service.live())).failed.filter(({ batch }) => batch === bad.id),
+      [],
+    );
+  });
+
+  test('with a probe each authority is asked for a timestamp that counts, and what it says is told', async (t) => {
+    const house = await ServiceHouse.open(t);
+    const service = await house.service();
+    const ask = async () => await probeTsas(service.app, true, new AbortController().signal);
+    assert.deepEqual(
+      (await ask()).map(({ name, ok }) => [name, ok]),
+      [['tsa', true]],
+    );
+    house.tsa.down = true;
+    const probe = await ask();
+    const report = await status(service.app, await service.live(), probe);
+    assert.equal(report.probe?.[0]?.ok, false);
+    assert.match(report.attention.join('\n'), /no daemon runs.*\ntsa tsa: /);
+    assert.deepEqual(await house.fx.store.timestampCounts(0), [{ tsa: 'tsa', ok: 1, failed: 1 }]);
   });
 
   test('the tree of today, what is sealed and late, the last one that was anchored', async (t) => {
@@ -119,7 +166,7 @@ suite('what a person should do', () => {
   const batch = (keys: readonly string[], documents: number, state: Batch['state'] = 'admitted') =>
     ({ keys, documents, failed: 0, state }) as unknown as Batch;
   const nothing: Parameters<typeof attention>[0] = {
-    ...{ keys: [], waiting: [], tsas: [], roots: [] },
+    ...{ keys: [], blocked: [], failed: [], tsas: [], roots: [] },
     archive: { sealed: [], nextClosing: '' },
   };
   const said = (parts: Partial<StatusReport>, unfinished: readonly Batch[] = []): string[] =>
@@ -139,8 +186,8 @@ suite('what a person should do', () => {
     const certificate = { subject: '', issuer: '', serialNumber: '', notAfter: '' };
     const keys = [30, 29, -1].map((daysLeft) => key(`k${daysLeft}`, { certificate: { ...certificate, daysLeft } }));
     assert.deepEqual(said({ keys }), ['key k29: its certificate ends in 29 days', 'key k-1: its certificate has ended']);
-    const tsas = [79, 80, 95, 100].map((used) => ({ name: `t${used}`, used, quota: 100 }));
-    assert.deepEqual(said({ tsas: [...tsas, { name: 'free', used: 5_000 }] }), [
+    const tsas = [79, 80, 95, 100].map((used) => ({ name: `t${used}`, used, quota: 100, per: 'day' as const }));
+    assert.deepEqual(said({ tsas: [...tsas, { name: 'free', used: 5_000, per: 'day' }] }), [
       'tsa t80: 80 % of its quota is used (80 of 100)',
       'tsa t95: 90 % of its quota is used (95 of 100)',
       'tsa t100: 100 % of its quota is used (100 of 100)',

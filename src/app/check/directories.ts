@@ -1,5 +1,6 @@
 import { SealError } from '../../errors.ts';
 import { joinPath } from '../../formats/names.ts';
+import { readableSize } from '../../formats/sizes.ts';
 import type { Config, RootConfig } from '../../model/config.ts';
 import type { Effects } from '../../ports/effects.ts';
 import { ownerOf } from '../../watcher/intake.ts';
@@ -66,7 +67,7 @@ async function tryWriting({ files, random }: Needs, what: string, path: string):
     await files.remove(trial);
   }
   const { freeBytes } = await files.space(path);
-  return ok(what, `${path} can be written, ${(freeBytes / 2 ** 30).toFixed(1)} GiB free`);
+  return ok(what, `${path} can be written, ${readableSize(freeBytes)} free`);
 }
 
 /** Where incoming is a file system of its own the batch stays on it. */
