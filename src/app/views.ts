@@ -2,6 +2,8 @@ import { displayName } from '../formats/names.ts';
 import type { ErrorReport } from '../errors.ts';
 import type { Batch, BatchDocument } from '../model/batch.ts';
 
+export { readableSize } from '../formats/sizes.ts';
+
 /** Batches and documents as `--json` prints them: names escaped for display, times in ISO 8601 UTC, hashes in lower-case hexadecimal. */
 export interface BatchView {
   readonly id: string;

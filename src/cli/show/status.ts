@@ -1,6 +1,6 @@
 import type { KeyView } from '../../app/keys.ts';
 import type { RootStatus, StatusReport } from '../../app/status-report.ts';
-import { readableSize } from '../../formats/sizes.ts';
+import { readableSize } from '../../app/views.ts';
 import type { Terminal } from '../terminal.ts';
 
 /** Batches that are named one by one. */
