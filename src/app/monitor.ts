@@ -17,6 +17,7 @@ export interface Vitals {
 }
 
 const totalsEvery = 60_000;
+const share = 100;
 /** The main loop beats each second; a minute without a beat is a daemon that hangs. */
 const deadAfter = 60_000;
 
@@ -66,10 +67,10 @@ function withoutKey(root: RootConfig, keys: readonly KeyView[]): string[] {
   return [`root ${root.name} has no key that signs: ${own.map(({ name, state }) => `${name} is ${state}`).join(', ')}`];
 }
 
-/** Counts over everything there ever was take a while: once a minute is enough. */
+/** Counts over everything there ever was take a while: once a minute is enough, and never more than a hundredth of the database's time. */
 class Totals {
   readonly #app: App;
-  #counted: { readonly at: number; readonly value: StoreTotals } | undefined;
+  #counted: { readonly until: number; readonly value: StoreTotals } | undefined;
 
   constructor(app: App) {
     this.#app = app;
@@ -77,9 +78,12 @@ class Totals {
 
   async get(): Promise<StoreTotals> {
     const { clock, store } = this.#app.fx;
-    const at = clock.monotonic();
-    if (this.#counted === undefined || at - this.#counted.at >= totalsEvery)
-      this.#counted = { at, value: await store.totals(0, Number.MAX_SAFE_INTEGER) };
+    const began = clock.monotonic();
+    if (this.#counted === undefined || began >= this.#counted.until) {
+      const value = await store.totals(0, Number.MAX_SAFE_INTEGER);
+      const ended = clock.monotonic();
+      this.#counted = { until: ended + Math.max(totalsEvery, share * (ended - began)), value };
+    }
     return this.#counted.value;
   }
 }

@@ -107,6 +107,24 @@ suite('monitor', () => {
     assert.ok((samples.get(`sealtree_disk_free_bytes{path="${house.config.dataDir}"}`) ?? 0) > 0);
   });
 
+  test('what takes long to count is counted rarely', async (t) => {
+    const house = await ServiceHouse.open(t);
+    let counted = 0;
+    const totals = async (from: number, to: number) => {
+      counted++;
+      await house.clock.advance(5_000);
+      return await house.fx.store.totals(from, to);
+    };
+    const ask = probe(await house.service({ store: { ...house.fx.store, totals } }));
+    await ask('/metrics');
+    await house.clock.advance(499_000);
+    await ask('/metrics');
+    assert.equal(counted, 1);
+    await house.clock.advance(2_000);
+    await ask('/metrics');
+    assert.equal(counted, 2);
+  });
+
   test('says what there is, and only to GET', async (t) => {
     const service = await (await ServiceHouse.open(t)).service();
     const ask = probe(service);
