@@ -1,6 +1,7 @@
 import { summarize, type Certificate } from '../formats/x509.ts';
 import { validateChain, type Pool } from '../pki/chain.ts';
 import type { Purpose } from '../pki/purposes.ts';
+import type { ValidationMaterial } from '../formats/validation-values.ts';
 import type { SignedData } from '../formats/cms.ts';
 import type { ChainReport } from '../model/verification.ts';
 import type { VerifyContext } from './context.ts';
@@ -37,14 +38,24 @@ function notExamined(certificate: Certificate): ChainReport {
   };
 }
 
-/** Certificates and revocation data inside a SignedData; what cannot be read is passed over. */
-export function poolOf(context: VerifyContext, cms: SignedData): Pool {
-  const certificates = cms.certificates.flatMap((der) => {
+/** Certificates and revocation data inside a SignedData and along with it; what cannot be read is passed over. Each is judged before it counts. */
+export function poolOf(context: VerifyContext, cms: SignedData, material: ValidationMaterial): Pool {
+  const { certificates, crls, ocsps } = looseOf(context, material);
+  return {
+    certificates: [...looseOf(context, cms).certificates, ...certificates],
+    crls: [...cms.crls, ...(crls ?? [])],
+    ocsps: [...cms.ocsps, ...(ocsps ?? [])],
+  };
+}
+
+/** Certificates that can be read, and revocation data, as a source for paths. */
+export function looseOf(context: VerifyContext, { certificates, crls, ocsps }: ValidationMaterial): Pool {
+  const readable = certificates.flatMap((der) => {
     try {
       return [context.cache.certificate(der)];
     } catch {
       return [];
     }
   });
-  return { certificates, crls: cms.crls, ocsps: cms.ocsps };
+  return { certificates: readable, crls, ocsps };
 }

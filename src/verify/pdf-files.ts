@@ -2,7 +2,8 @@ import { SealError } from '../errors.ts';
 import { parseSignedData, type SignedData } from '../formats/cms.ts';
 import { digestOf } from '../formats/digests.ts';
 import { findSignatures, type PdfSignature } from '../formats/pdf/signatures.ts';
-import { noCertificate } from './chains.ts';
+import { readValidationData } from '../formats/pdf/validation-data.ts';
+import { looseOf, noCertificate } from './chains.ts';
 import { judgeChanges } from './pdf-changes.ts';
 import { verifyWithCountersignatures } from './countersignatures.ts';
 import { verifyToken, type TokenVerdict } from './timestamps.ts';
@@ -10,6 +11,8 @@ import type { SignedContent, SignerProblem } from '../formats/cms-verify.ts';
 import type { AnyDigest } from '../model/algorithms.ts';
 import type { SignatureReport, TimestampReport } from '../model/verification.ts';
 import type { ByteSource } from '../ports/bytes.ts';
+import type { SignatureQuestion } from './signatures.ts';
+import type { ValidationMaterial } from '../formats/validation-values.ts';
 import type { CmsFindings } from './cms-files.ts';
 import type { VerifyContext } from './context.ts';
 import type { VerifyInput } from './types.ts';
@@ -32,12 +35,16 @@ export function verifyPdfFile(context: VerifyContext, input: VerifyInput, proven
   const signatures: SignatureReport[] = [];
   const timestamps: TimestampReport[] = [];
   let proven = provenAt;
+  let archived = false;
+  const material = readValidationData(input.source, input.password);
   for (const found of findSignatures(input.source, input.password).reverse()) {
-    if (found.kind === 'signature') signatures.unshift(...verifyOne(context, input.source, found, proven));
+    if (found.kind === 'signature')
+      signatures.unshift(...verifyOne(context, input.source, found, { provenAt: proven, material, archived }));
     else {
-      const { genTime = Infinity, proves, report } = documentTimestamp(context, input.source, found, proven);
+      const { genTime = Infinity, proves, report } = documentTimestamp(context, input.source, found, proven, material);
       timestamps.unshift(report);
       if (proves) proven = Math.min(proven, genTime);
+      archived ||= proves;
     }
   }
   return { signatures, timestamps };
@@ -48,9 +55,15 @@ interface ProvingVerdict extends TokenVerdict {
   readonly proves: boolean;
 }
 
-function documentTimestamp(context: VerifyContext, source: ByteSource, found: PdfSignature, at: number): ProvingVerdict {
+function documentTimestamp(
+  context: VerifyContext,
+  source: ByteSource,
+  found: PdfSignature,
+  at: number,
+  material: ValidationMaterial,
+): ProvingVerdict {
   const imprint = (algorithm: AnyDigest): Buffer | undefined => covered(source, found).digest(algorithm);
-  const verdict = verifyToken(context, found.contents, { kind: 'document-timestamp', at, imprint });
+  const verdict = verifyToken(context, found.contents, { kind: 'document-timestamp', at, imprint, pool: looseOf(context, material) });
   const { report } = verdict;
   if (found.errors.length > 0) {
     const words = { indication: 'FAILED', subIndication: 'FORMAT_FAILURE' } as const;
@@ -73,7 +86,11 @@ function covered(source: ByteSource, { byteRange }: PdfSignature): SignedContent
   };
 }
 
-function verifyOne(context: VerifyContext, source: ByteSource, found: PdfSignature, provenAt: number): SignatureReport[] {
+/** What the rest of the document says about one signature. */
+type Surroundings = Required<Pick<SignatureQuestion, 'provenAt' | 'material' | 'archived'>>;
+
+function verifyOne(context: VerifyContext, source: ByteSource, found: PdfSignature, surroundings: Surroundings): SignatureReport[] {
+  const { provenAt } = surroundings;
   let cms: SignedData;
   try {
     cms = parseSignedData(found.contents);
@@ -93,7 +110,7 @@ function verifyOne(context: VerifyContext, source: ByteSource, found: PdfSignatu
     signer,
     content,
     scope: scopeOf(source, found),
-    provenAt,
+    ...surroundings,
     problems: [...problems, ...changes.problems],
     warnings: changes.warnings,
     mustNameCertificate: found.subFilter === 'ETSI.CAdES.detached',

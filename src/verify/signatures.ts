@@ -4,12 +4,14 @@ import { readElement } from '../formats/der.ts';
 import { digestOf } from '../formats/digests.ts';
 import { checkSigner, type SignedContent, type SignerCheck } from '../formats/cms-verify.ts';
 import { signingTime } from '../formats/cms-attributes.ts';
+import { validationValues, type ValidationMaterial } from '../formats/validation-values.ts';
 import { summarize, type Certificate } from '../formats/x509.ts';
 import { describeSignature, digestLife, judgeAlgorithms, judgeLives } from '../pki/algorithms.ts';
 import { purposes } from '../pki/purposes.ts';
 import { judgeChain, noCertificate, poolOf } from './chains.ts';
 import { blockVerdict, totalVerdict, worstOf, type Verdict } from './indications.ts';
 import { verifyToken, type TokenVerdict } from './timestamps.ts';
+import type { Pool } from '../pki/chain.ts';
 import type { SignedData } from '../formats/cms.ts';
 import type { SignerInfo } from '../formats/cms-signer-info.ts';
 import type { AnyDigest } from '../model/algorithms.ts';
@@ -35,6 +37,10 @@ export interface SignatureQuestion {
   readonly digests?: readonly AnyDigest[];
   /** Its signed attributes must name the signing certificate, as every AdES signature does. */
   readonly mustNameCertificate?: boolean;
+  /** Certificates and revocation data beside the CMS (PDF /DSS). */
+  readonly material?: ValidationMaterial;
+  /** A later document timestamp that is good covers the signature and its validation data. */
+  readonly archived?: boolean;
   /** It is about the value of another signature. */
   readonly countersignature?: boolean;
 }
@@ -45,11 +51,12 @@ export interface SignatureQuestion {
  */
 export function verifySignature(context: VerifyContext, question: SignatureQuestion): SignatureReport {
   const { cms, content, signer } = question;
-  const pool = poolOf(context, cms);
-  const candidates = [...cms.certificates, ...context.known.map(({ der }) => der)];
+  const material = materialOf(question);
+  const pool = poolOf(context, cms, material);
+  const candidates = [...cms.certificates, ...material.certificates, ...context.known.map(({ der }) => der)];
   const contentType = question.countersignature === true ? undefined : cms.contentType;
   const check = checkSigner(signer, contentType, candidates, content, (der) => context.cache.certificate(der));
-  const timestamps = signatureTimestamps(context, question);
+  const timestamps = signatureTimestamps(context, question, pool);
   const best = Math.min(question.provenAt, ...timestamps.filter(proves).map(({ genTime = Infinity }) => genTime));
   const { certificate } = check;
   const chain = certificate ? judgeChain(context, certificate, best, purposes.documentSignature, pool) : noCertificate;
@@ -59,7 +66,7 @@ export function verifySignature(context: VerifyContext, question: SignatureQuest
   const claims = claimProblems(claimed, certificate);
   return {
     format: check.certificateProtected ? question.format : 'cms',
-    level: levelOf(question, check, timestamps),
+    level: levelOf(question, check, timestamps, chain, material),
     ...verdictOf(context, problems, chain, [...constraintsOf(strength), ...claims]),
     intact: check.intact && problems.every(({ subIndication }) => !breaks.has(subIndication)),
     valid: check.valid,
@@ -73,7 +80,7 @@ export function verifySignature(context: VerifyContext, question: SignatureQuest
     chain,
     timestamps: timestamps.map(({ report }) => report),
     errors: [...[...problems, ...claims].map(({ message }) => message), ...strength.errors],
-    warnings: [...(question.warnings ?? []), ...check.warnings, ...framingWarnings(question), ...strength.warnings],
+    warnings: [...(question.warnings ?? []), ...check.warnings, ...framingWarnings(question), ...unjudged(question), ...strength.warnings],
   };
 }
 
@@ -90,12 +97,11 @@ function framingWarnings({ cms, signer }: SignatureQuestion): string[] {
 /** What is found so is not the content that was signed, whatever its digest says. */
 const breaks: ReadonlySet<SubIndication> = new Set(['FORMAT_FAILURE', 'HASH_FAILURE']);
 
-function signatureTimestamps(context: VerifyContext, { cms, provenAt, signer }: SignatureQuestion): TokenVerdict[] {
+function signatureTimestamps(context: VerifyContext, { provenAt, signer }: SignatureQuestion, pool: Pool): TokenVerdict[] {
   const tokens = signer.unsignedAttributes
     .filter(({ type }) => type === oids.signatureTimeStampToken)
     .flatMap(({ values }) => values.map(({ raw }) => raw));
   const imprint = (algorithm: AnyDigest): Buffer => digestOf(algorithm, signer.signatureValue);
-  const pool = poolOf(context, cms);
   return tokens.map((token) => verifyToken(context, token, { kind: 'signature-timestamp', at: provenAt, imprint, pool }));
 }
 
@@ -166,12 +172,35 @@ function constraintsOf({ errors }: Strength): SignerCheck['problems'] {
   return errors.map((message) => ({ subIndication: 'CRYPTO_CONSTRAINTS_FAILURE_NO_POE', message }));
 }
 
-/** Baseline level (EN 319 122-1 §6, EN 319 142-1 §6) as far as the signature itself tells; `-` for a CMS that is none. */
-function levelOf({ signer, cms }: SignatureQuestion, check: SignerCheck, timestamps: readonly TokenVerdict[]): string {
+function materialOf({ material, signer }: SignatureQuestion): ValidationMaterial {
+  const own = validationValues(signer.unsignedAttributes);
+  return {
+    certificates: [...own.certificates, ...(material?.certificates ?? [])],
+    crls: [...own.crls, ...(material?.crls ?? [])],
+    ocsps: [...own.ocsps, ...(material?.ocsps ?? [])],
+  };
+}
+
+/**
+ * Baseline level (EN 319 122-1 §6, EN 319 142-1 §6) as far as it was checked: a timestamp that is broken, validation data with which the chain
+ * does not pass and archive timestamps that nobody judged make no level. `-` for a CMS that is none.
+ */
+function levelOf(
+  { archived = false, cms }: SignatureQuestion,
+  check: SignerCheck,
+  timestamps: readonly TokenVerdict[],
+  chain: ChainReport,
+  material: ValidationMaterial,
+): string {
   if (!check.certificateProtected) return '-';
-  const types = new Set(signer.unsignedAttributes.map(({ type }) => type));
-  if (types.has(oids.archiveTimestampV3)) return 'B-LTA';
-  if (timestamps.length === 0) return 'B-B';
-  const longTerm = types.has(oids.revocationValues) || cms.revocationChoices.length > 0;
-  return longTerm ? 'B-LT' : 'B-T';
+  if (!archived && timestamps.every(({ report }) => report.indication === 'FAILED')) return 'B-B';
+  const longTerm = material.crls.length + material.ocsps.length + cms.crls.length + cms.ocsps.length > 0;
+  if (!longTerm || chain.indication !== 'PASSED') return 'B-T';
+  return archived ? 'B-LTA' : 'B-LT';
+}
+
+/** What is there and proves nothing here. */
+function unjudged({ signer }: SignatureQuestion): string[] {
+  const archive = signer.unsignedAttributes.some(({ type }) => type === oids.archiveTimestampV3);
+  return archive ? ['archive timestamps (EN 319 122-1 §5.5.3) are not judged: neither the level nor the time rests on them'] : [];
 }
