@@ -40,6 +40,11 @@ export interface SigningKey {
   readonly keyType: KeyType;
   /** Signatures that run at the same time usefully: 1 for a card, threads for software, sessions for an HSM. */
   readonly concurrency: number;
+  /**
+   * Set where a call may come shortly before the one under way ends: it waits inside and begins at once, so that the card stands still for no moment
+   * between two signatures.
+   */
+  readonly queues?: true;
   /** Documents whose intents are committed together: 1 where each signature counts against a limit. */
   readonly chunk: number;
   /**

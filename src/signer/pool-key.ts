@@ -11,6 +11,9 @@ import type { KeyLoad } from './schedule.ts';
 const newest = 0.2;
 const firstRest = 1_000;
 const longestRest = 60_000;
+/** The next signature may be recorded and handed over this long before the one under way is likely to end, ms and share of its time: a commit to a busy disk takes that. */
+const leadShare = 1 / 3;
+const shortestLead = 50;
 /** Chunks of a software key under way: one prepared, one signed, one finished. */
 const chunksUnderWay = 3;
 
@@ -34,14 +37,19 @@ export class PoolKey {
   rest: { readonly until: number; readonly error: SealError; readonly key: SigningKey } | undefined;
   readonly #fx: Pick<Effects, 'clock'>;
   #signing = 0;
+  /** Signatures about to end, whose successors may be handed over. */
+  #ending = 0;
+  readonly #onRoom: () => void;
   readonly #queue: (() => void)[] = [];
   #pace = 0;
   #failures = 0;
   #known: { readonly key: SigningKey; readonly publicKey: KeyObject } | undefined;
 
-  constructor(source: KeySource, fx: Pick<Effects, 'clock'>) {
+  /** @param onRoom called when a place comes free before a signature has ended */
+  constructor(source: KeySource, fx: Pick<Effects, 'clock'>, onRoom: () => void) {
     this.source = source;
     this.#fx = fx;
+    this.#onRoom = onRoom;
   }
 
   get name(): string {
@@ -70,7 +78,7 @@ export class PoolKey {
 
   /** Places for a signature that are free now. */
   free(key: SigningKey): number {
-    return Math.max(0, key.concurrency - this.#signing - this.#queue.length);
+    return Math.max(0, key.concurrency + this.#ending - this.#signing - this.#queue.length);
   }
 
   load(key: SigningKey): KeyLoad {
@@ -105,12 +113,32 @@ export class PoolKey {
    */
   async sign(key: SigningKey, data: Buffer, algorithm: SignatureAlgorithm): Promise<Buffer> {
     const began = this.#fx.clock.monotonic();
-    const signature = await key.sign(data, algorithm);
-    if (key.trusted !== true) await checkSignature(this.name, this.#publicKey(key), algorithm, data, signature);
-    const took = this.#fx.clock.monotonic() - began;
-    this.#pace = this.#pace === 0 ? took : this.#pace * (1 - newest) + took * newest;
-    this.#failures = 0;
-    return signature;
+    const end = this.#foreseeEnd(key);
+    try {
+      const signature = await key.sign(data, algorithm);
+      if (key.trusted !== true) await checkSignature(this.name, this.#publicKey(key), algorithm, data, signature);
+      const took = this.#fx.clock.monotonic() - began;
+      this.#pace = this.#pace === 0 ? took : this.#pace * (1 - newest) + took * newest;
+      this.#failures = 0;
+      return signature;
+    } finally {
+      end();
+    }
+  }
+
+  /** Makes room for the next shortly before this one will have ended. @returns says that it has */
+  #foreseeEnd(key: SigningKey): () => void {
+    if (key.queues !== true || key.chunk > 1 || this.#pace === 0) return () => undefined;
+    let made = false;
+    const timer = this.#fx.clock.after(Math.max(0, this.#pace - Math.max(shortestLead, this.#pace * leadShare)), () => {
+      made = true;
+      this.#ending++;
+      this.#onRoom();
+    });
+    return () => {
+      timer.cancel();
+      if (made) this.#ending--;
+    };
   }
 
   /** Rests after a failure, longer each time it fails again; failures during a rest count no more. @returns ms, or undefined when it need not, because it

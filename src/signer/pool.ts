@@ -74,7 +74,9 @@ export class SigningPool {
       this.#deal();
     });
     for (const source of fx.keys) {
-      const key = new PoolKey(source, fx);
+      const key = new PoolKey(source, fx, () => {
+        this.#deal();
+      });
       this.#keys.set(source.name, key);
       source.onChange(() => void this.#sourceChanged(key));
       void this.#sourceChanged(key);

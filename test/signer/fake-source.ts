@@ -10,6 +10,7 @@ export interface FakeOptions {
   readonly ms?: number;
   readonly concurrency?: number;
   readonly chunk?: number;
+  readonly queues?: true;
   /** Whether `open` activates it, as with a configured PIN. */
   readonly unattended?: boolean;
 }
@@ -44,13 +45,14 @@ export class FakeSource implements KeySource {
   }
 
   #make(): SigningKey {
-    const { identity, concurrency = 1, chunk = 1 } = this.#options;
+    const { identity, concurrency = 1, chunk = 1, queues } = this.#options;
     return {
       name: this.name,
       chain: identity.chain,
       keyType: { type: 'ec', curve: 'prime256v1', bits: 256 },
       concurrency,
       chunk,
+      ...(queues === undefined ? {} : { queues }),
       supports: ({ digest }) => digest !== 'sha512',
       sign: async (data, { digest }) => {
         const key = this.#key;

@@ -165,6 +165,33 @@ describe('rights', () => {
 });
 
 describe('keys of the pool', () => {
+  test('a card that queues is handed its next document shortly before the one under way ends, others only after it', async () => {
+    for (const queues of [true, undefined] as const) {
+      const { clock, pool } = house({ a: { ms: 600, ...(queues === undefined ? {} : { queues }) } });
+      await run(clock, one(pool, wish()));
+      const [first, second] = [await pool.acquire(wish({ wanted: 1 }), never), await pool.acquire(wish({ wanted: 1 }), never)];
+      assert.ok(await first.ready(never));
+      const signature = first.sign(data, never);
+      let handed = false;
+      const ready = second.ready(never).then(() => (handed = true));
+      await setTimeout(1);
+      await clock.advance(350);
+      assert.equal(handed, false, 'until then another key may take it');
+      await clock.advance(100);
+      await setTimeout(1);
+      assert.equal(handed, queues === true);
+      await clock.advance(200);
+      await signature;
+      first.release();
+      await ready;
+      second.release();
+      assert.equal(pool.view()[0]?.busy, 0);
+      const after = await pool.acquire(wish({ wanted: 1 }), never);
+      assert.ok(await after.ready(never), 'the room that was made ahead is gone again, and no more');
+      after.release();
+    }
+  });
+
   test('8 cards of 500 ms: busy to 99 % over 400 documents', async () => {
     const names = Array.from({ length: 8 }, (_, i) => `card${i}`);
     const { pool, clock, card } = house(Object.fromEntries(names.map((name) => [name, { ms: 500 }])));

@@ -223,6 +223,7 @@ class Pkcs11Source implements KeySource {
       chain: orderChain(certificate, [...visible.certificates.map(({ der }) => der), ...this.#extra]),
       keyType,
       concurrency: individual ? 1 : config.sessions,
+      ...(individual ? {} : { queues: true as const }),
       chunk: counted ? 1 : Math.min(longestChunk, config.sessions * 8),
       supports: (algorithm) => mechanism(algorithm) !== undefined,
       sign: async (data, algorithm, signal) => {
