@@ -9,19 +9,19 @@ h1{font-size:1.5em}h2{font-size:1.2em;margin-top:2em;overflow-wrap:anywhere}h3{f
 .banner{background:#b45309;color:#fff;padding:.6em 1em;font-weight:bold}
 .word{display:inline-block;padding:.15em .6em;border-radius:.3em;color:#fff;font-weight:bold}
 .passed{background:#15703a}.failed{background:#b01c1c}.indeterminate{background:#8a6100}
-table{border-collapse:collapse;margin:.5em 0}th{text-align:left;font-weight:normal;color:#555;padding:.1em 1.5em .1em 0;vertical-align:top}
-td{padding:.1em 0;overflow-wrap:anywhere}
-.block{border:1px solid #ccc;border-radius:.4em;padding:0 1em 1em;margin:1em 0;break-inside:avoid}
+table{border-collapse:collapse;margin:.5em 0}th,td{vertical-align:top;padding:.1em 1.5em .1em 0}th{text-align:left;font-weight:normal;color:#555}
+td{padding-right:0;overflow-wrap:anywhere}@media(min-width:600px){th{white-space:nowrap}}
+.block{border:1px solid #ccc;border-radius:.4em;padding:0 1em 1em;margin:1em 0}h3,.chain li,svg,table{break-inside:avoid}h2,h3{break-after:avoid}
 .chain{list-style:none;padding:0;margin:.5em 0}
 .chain li{border:1px solid #777;border-radius:.3em;padding:.3em .7em;max-width:40em;overflow-wrap:anywhere}
 .chain li+li{margin-top:1.4em;position:relative}
 .chain li+li::before{content:"";position:absolute;left:2em;top:-1.4em;height:1.4em;border-left:2px solid #777}
 .chain .anchor{border-width:3px}.chain small{color:#555;display:block}
 .errors li{color:#b01c1c}.warnings li{color:#8a6100}
-svg{width:100%;height:auto;font-size:12px}.bar{fill:#9db8d2}.axis{stroke:#777}
+svg{display:block;width:100%;max-width:46em;height:auto;font-size:12px;margin:1em 0}svg text{paint-order:stroke;stroke:#fff;stroke-width:3px}@media screen and (max-width:600px){svg{font-size:17px}.block{padding:0 .6em .6em}}.bar{fill:#9db8d2}.axis{stroke:#777}
 .mark{stroke-width:1.5;stroke-dasharray:3 3}circle.mark{stroke-dasharray:none}
 .claimed{stroke:#777;fill:#777}.proven{stroke:#15703a;fill:#15703a}.now{stroke:#1a1a1a;fill:#1a1a1a}.end{stroke:#b01c1c;fill:#b01c1c}
-@media print{body{margin:0;max-width:none}.word,.banner,.bar,.mark{print-color-adjust:exact}}`;
+@media print{body{margin:0;max-width:none;font-size:12px}.word,.banner,.bar,.mark{print-color-adjust:exact}}`;
 
 /**
  * One page for all reports: complete in itself, made to be printed, without scripts and without anything fetched. What comes from documents
@@ -30,7 +30,13 @@ svg{width:100%;height:auto;font-size:12px}.bar{fill:#9db8d2}.axis{stroke:#777}
 export function htmlReport(reports: readonly FileReport[]): string {
   const policy = `<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">`;
   const banner = reports.some(({ evaluation }) => evaluation) ? element('p', escaped(evaluationNotice), 'banner') : '';
-  const head = `<meta charset="utf-8">${policy}<title>Verification report</title><style>${style}</style>`;
+  const viewport = '<meta name="viewport" content="width=device-width, initial-scale=1">';
+  const [first] = reports;
+  const title =
+    reports.length === 1 && first !== undefined
+      ? `Verification report: ${escaped(first.file.replace(/^.*\//s, ''))}`
+      : 'Verification report';
+  const head = `<meta charset="utf-8">${viewport}${policy}<title>${title}</title><style>${style}</style>`;
   const body = `<h1>Verification report</h1>${banner}${reports.map(filePart).join('')}`;
   return `<!doctype html>\n<html lang="en"><head>${head}</head><body>${body}</body></html>\n`;
 }
@@ -46,7 +52,7 @@ function verdict({ indication, subIndication }: Judged): string {
 function filePart(report: FileReport): string {
   return element(
     'section',
-    element('h2', escaped(report.file)) +
+    element('h2', element('bdi', escaped(report.file))) +
       verdict(report) +
       facts([['judged for', readableTime(report.validationTime)]]) +
       list(report.errors, 'errors') +

@@ -13,9 +13,10 @@ interface Mark {
   readonly kind: 'claimed' | 'proven' | 'now' | 'end';
 }
 
-const width = 900;
-const labels = 300;
-const row = 22;
+const width = 560;
+const margin = 8;
+/** Words above, the bar or the mark below. */
+const row = 38;
 
 /**
  * The time line of a signature as SVG: how long each certificate is valid, what was claimed and proven when, and the time of the
@@ -34,8 +35,7 @@ export function timeline(report: FileReport, signature: SignatureReport): string
   const from = Math.min(...times);
   const span = Math.max(...times) - from;
   if (times.length < 2 || span <= 0) return '';
-  const place = (time: number): number =>
-    labels + 10 + ((Math.min(Math.max(time, from), from + span) - from) / span) * (width - labels - 20);
+  const place = (time: number): number => margin + ((Math.min(Math.max(time, from), from + span) - from) / span) * (width - 2 * margin);
   const height = (bars.length + marks.length) * row + 30;
   const body = [
     ...bars.map((bar, at) => drawBar(bar, at * row, place)),
@@ -70,8 +70,8 @@ function marksOf(report: FileReport, signature: SignatureReport): Mark[] {
 function drawBar({ label, from, to }: Bar, top: number, place: (time: number) => number): string {
   const [left, right] = [place(from), place(to)];
   return (
-    text(labels, top + 15, label, 'end') +
-    `<rect class="bar" x="${round(left)}" y="${top + 5}" width="${round(Math.max(2, right - left))}" height="12" rx="2"/>`
+    `<rect class="bar" x="${round(left)}" y="${top + 22}" width="${round(Math.max(2, right - left))}" height="12" rx="2"/>` +
+    text(margin + 5, top + 17, label, 'start')
   );
 }
 
@@ -79,8 +79,8 @@ function drawMark({ label, at, kind }: Mark, top: number, place: (time: number) 
   const x = round(place(at));
   const day = new Date(at).toISOString().slice(0, 16).replace('T', ' ');
   return (
-    text(labels, top + 15, `${label}, ${day}`, 'end') +
-    `<line class="mark ${kind}" x1="${x}" x2="${x}" y1="0" y2="${height - 25}"/><circle class="mark ${kind}" cx="${x}" cy="${top + 11}" r="5"/>`
+    `<line class="mark ${kind}" x1="${x}" x2="${x}" y1="0" y2="${height - 25}"/><circle class="mark ${kind}" cx="${x}" cy="${top + 28}" r="5"/>` +
+    text(margin + 5, top + 17, `${label}, ${day}`, 'start')
   );
 }
 
@@ -88,7 +88,7 @@ function axis(from: number, to: number, height: number, place: (time: number) =>
   const y = height - 22;
   const day = (time: number): string => new Date(time).toISOString().slice(0, 10);
   return (
-    `<line class="axis" x1="${labels + 10}" x2="${width - 10}" y1="${y}" y2="${y}"/>` +
+    `<line class="axis" x1="${margin}" x2="${width - margin}" y1="${y}" y2="${y}"/>` +
     text(place(from), height - 6, day(from), 'start') +
     text(place(to), height - 6, day(to), 'end')
   );
