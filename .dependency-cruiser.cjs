@@ -15,7 +15,7 @@ module.exports = {
     deny('authority-looks-down', 'the evaluation authority is a small trust centre of its own', { path: '^src/authority/' }, { path: '^src/', pathNot: ['^src/(authority|pki|formats)/', base] }),
     deny('workers-are-started', 'a worker thread is started by its address, never imported', { pathNot: '^src/workers/' }, { path: '^src/workers/' }),
     deny('stages-are-siblings', 'only the batch runner and the use cases join stages', { path: '^src/(watcher|signer|verify|archive)/' }, { path: stage, pathNot: '^src/$1/' }),
-    deny('stages-look-down', 'data flows one way', { path: stage }, { path: '^src/(app|batch|api|cli|config|effects|store|compose(\\.ts|/))' }),
+    deny('stages-look-down', 'data flows one way', { path: stage, pathNot: adapters }, { path: '^src/(app|batch|api|cli|config|effects|store|compose(\\.ts|/))' }),
     deny('batch-uses-stage-entries', 'the runner knows what a stage does, not how', { path: '^src/batch/' }, { path: '^src/', pathNot: ['^src/(batch/|signer/sign\\.ts|verify/(verify|release)\\.ts|archive/(append|outgoing)\\.ts|watcher/intake\\.ts|formats/)', base] }),
     deny('app-uses-entries', 'one use case, one file', { path: '^src/app/' }, { path: '^src/(effects|store|api|cli|config|compose(\\.ts|/)|signer/(keys|tsa))' }),
     deny('doors-call-use-cases', 'CLI and API do the same things', { path: '^src/(api|cli)/' }, { path: '^src/', pathNot: ['^src/(api|cli|app)/', '^src/compose(\\.ts$|/)', '^src/config/', base] }),

@@ -27,7 +27,7 @@ import type { Config } from './model/config.ts';
 import type { ControlRequest, Progress } from './ports/control.ts';
 import type { Effects } from './ports/effects.ts';
 import { inModule } from './ports/log.ts';
-import { keySources } from './signer/keys/index.ts';
+import { endForgottenCards, keySources } from './signer/keys/index.ts';
 import { timestampAuthorities } from './signer/tsa/index.ts';
 import { acquireLock } from './store/lock.ts';
 import { openStore } from './store/sqlite.ts';
@@ -50,9 +50,10 @@ export const databaseName = 'sealtree.db';
 /**
  * The effects of a configuration. `act` holds the lock of the data directory: one process works on it, the others ask that one. `read` changes
  * nothing and works beside it.
+ * @param outlive activated cards stay for the next daemon when this one ends
  * @throws SealError SEAL-DAEMON-RUNNING, SEAL-STORE-*, SEAL-CONFIG-*
  */
-async function build(config: Config, mode: Mode, logTo: 'configured' | 'warnings'): Promise<Built> {
+async function build(config: Config, mode: Mode, logTo: 'configured' | 'warnings', outlive = false): Promise<Built> {
   const undo: (() => unknown)[] = [];
   const close = async (): Promise<void> => {
     for (const step of undo.splice(0).reverse()) await step();
@@ -97,10 +98,13 @@ async function build(config: Config, mode: Mode, logTo: 'configured' | 'warnings
       withEvaluation(config),
       `${config.dataDir}/revocation`,
     );
+    const runDir = `${config.dataDir}/run`;
+    if (mode === 'act') await endForgottenCards(Object.values(config.keys), { clock, log, runDir });
     const keys = keySources(mode === 'act' ? Object.values(config.keys) : [], {
       ...inModule({ clock, files, log, store }, 'signer'),
       readSecret,
-      runDir: `${config.dataDir}/run`,
+      runDir,
+      outlive,
     });
     undo.push(async () => {
       await Promise.all(
@@ -175,7 +179,7 @@ export async function runDaemon(
   options: { readonly once: boolean; readonly signal: AbortSignal },
 ): Promise<RunOutcome> {
   const live = new LiveConfig(config);
-  const built = await build(live.config, 'act', 'configured');
+  const built = await build(live.config, 'act', 'configured', !options.once);
   try {
     const service = await openService(built.app, 'act', { httpServer: httpServer() });
     try {

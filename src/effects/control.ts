@@ -1,8 +1,8 @@
-import { closeSync, constants, openSync } from 'node:fs';
 import { chmod, unlink } from 'node:fs/promises';
 import { connect, createServer, type Socket } from 'node:net';
 import { asSealError, SealError } from '../errors.ts';
 import { encodeFrame, FrameReader } from './control-frames.ts';
+import { withUnixAddress } from './unix-address.ts';
 import type { ControlAnswer, ControlHandler, ControlRequest, ControlServer, Progress } from '../ports/control.ts';
 
 /*
@@ -10,16 +10,8 @@ import type { ControlAnswer, ControlHandler, ControlRequest, ControlServer, Prog
  * the kernel checks that at connect(2).
  */
 
-/** Calls `use` with a short address of the socket: a data directory's path may be longer than the 107 bytes that sun_path holds. */
 async function withAddress<T>(dataDir: string, use: (address: string) => Promise<T>): Promise<T> {
-  const plain = `${dataDir}/control.sock`;
-  if (Buffer.byteLength(plain) <= 100) return await use(plain);
-  const directory = openSync(dataDir, constants.O_RDONLY | constants.O_DIRECTORY);
-  try {
-    return await use(`/proc/self/fd/${directory}/control.sock`);
-  } finally {
-    closeSync(directory);
-  }
+  return await withUnixAddress(dataDir, 'control.sock', use);
 }
 
 function isRequest(value: unknown): value is ControlRequest {

@@ -58,8 +58,21 @@ export interface SigningKey {
    * Signs `data` (the signed attributes, a few hundred bytes): hashed with `algorithm.digest` in here, never by the card.
    * @returns the signature value: RSA block, or DER SEQUENCE {r, s} for ECDSA.
    */
-  sign(data: Buffer, algorithm: SignatureAlgorithm, signal?: AbortSignal): Promise<Buffer>;
+  sign(data: Buffer, algorithm: SignatureAlgorithm, call?: SigningCall): Promise<Buffer>;
+  /** The values of these requests are on disk: nobody will claim them any more. Absent where nothing outlives the daemon. */
+  recorded?(requests: readonly string[]): void;
 }
+
+/** What a call of a key says beside its data. */
+export interface SigningCall {
+  /** Only before the key has begun. */
+  readonly signal?: AbortSignal;
+  /** Names this very signature for good: document and attempt. Where a key outlives the daemon, the next one claims the value under this name. */
+  readonly request?: string;
+}
+
+/** What became of a signature that an earlier daemon asked for: its value, or it was certainly not made. */
+export type Claimed = { readonly kind: 'made'; readonly value: Buffer } | { readonly kind: 'never' };
 
 /** Where keys come from: one adapter a source. */
 export interface KeySource {
@@ -79,6 +92,12 @@ export interface KeySource {
   /** Gives a PIN; the buffer is zeroed before this resolves, whatever happens. Never repeated by machine. */
   activate(pin: Buffer): Promise<void>;
   deactivate(): Promise<void>;
-  /** Lets a running signature end, then closes sessions and processes. */
+  /**
+   * Signatures an earlier daemon asked this key for; waits for those in progress. What is in doubt is left out. Absent where nothing outlives the
+   * daemon. Before `open`, or after it.
+   * @param requests with the time of their intents, UTC ms
+   */
+  claim?(requests: readonly { readonly request: string; readonly at: number }[]): Promise<ReadonlyMap<string, Claimed>>;
+  /** Lets a running signature end, then closes sessions and processes; an activated card may stay behind for the next daemon. */
   close(): Promise<void>;
 }

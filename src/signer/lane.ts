@@ -18,9 +18,10 @@ export interface Lane {
   ready(signal: AbortSignal): Promise<boolean>;
   /**
    * One signature, verified with the certificate's public key unless the key is trusted.
+   * @param request see SigningCall
    * @throws SealError SEAL-KEY-*, SEAL-SIGN-BAD; the signal's reason when it had not begun
    */
-  sign(data: Buffer, signal: AbortSignal): Promise<Buffer>;
+  sign(data: Buffer, signal: AbortSignal, request?: string): Promise<Buffer>;
   /** Whether it was released. */
   readonly ended: boolean;
   /** Ends it; signatures that were not made are given back to the activation. May be called twice. */
@@ -142,14 +143,14 @@ export class PoolLane implements Lane {
     this.#answer?.(false);
   }
 
-  async sign(data: Buffer, signal: AbortSignal): Promise<Buffer> {
+  async sign(data: Buffer, signal: AbortSignal, request?: string): Promise<Buffer> {
     if (this.#reserved) this.#reserved = false;
     else await this.poolKey.enter(this.key);
     let spent = false;
     try {
       signal.throwIfAborted();
       spent = true;
-      return await this.poolKey.sign(this.key, data, this.#algorithm);
+      return await this.poolKey.sign(this.key, data, this.#algorithm, request === undefined ? {} : { request });
     } catch (thrown) {
       if (!spent) throw thrown;
       const error = asSealError(thrown);

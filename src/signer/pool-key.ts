@@ -4,7 +4,7 @@ import type { KeyObject } from 'node:crypto';
 import type { SealError } from '../errors.ts';
 import type { SignatureAlgorithm } from '../model/algorithms.ts';
 import type { Effects } from '../ports/effects.ts';
-import type { KeySource, SigningKey } from '../ports/keys.ts';
+import type { KeySource, SigningCall, SigningKey } from '../ports/keys.ts';
 import type { KeyLoad } from './schedule.ts';
 
 /** How much of the newest signature's time goes into the pace. */
@@ -111,11 +111,11 @@ export class PoolKey {
    * One signature, verified unless its key is trusted, in a place that was entered.
    * @throws SealError SEAL-KEY-*, SEAL-SIGN-BAD
    */
-  async sign(key: SigningKey, data: Buffer, algorithm: SignatureAlgorithm): Promise<Buffer> {
+  async sign(key: SigningKey, data: Buffer, algorithm: SignatureAlgorithm, call: SigningCall): Promise<Buffer> {
     const began = this.#fx.clock.monotonic();
     const end = this.#foreseeEnd(key);
     try {
-      const signature = await key.sign(data, algorithm);
+      const signature = await key.sign(data, algorithm, call);
       if (key.trusted !== true) await checkSignature(this.name, this.#publicKey(key), algorithm, data, signature);
       const took = this.#fx.clock.monotonic() - began;
       this.#pace = this.#pace === 0 ? took : this.#pace * (1 - newest) + took * newest;

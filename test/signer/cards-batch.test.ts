@@ -34,7 +34,15 @@ describe('a batch on real card processes', needs('softhsm', 'softhsm-dev', 'gcc'
       cards.importKey(cards.createToken(token), { privateKey: identity.privateKey, certificate: identity.certificate });
       return cards.config(token, { pin: { env: 'UNUSED' } });
     });
-    const fx = { clock: systemClock, files, log, store, readSecret: () => Buffer.from(testPin), runDir: `${directory}/run` };
+    const fx = {
+      clock: systemClock,
+      files,
+      log,
+      store,
+      readSecret: () => Buffer.from(testPin),
+      runDir: `${directory}/run`,
+      outlive: false,
+    };
     const keys = keySources(configs, fx);
     t.after(() => Promise.all(keys.map((key) => key.close())));
     await Promise.all(keys.map((key) => key.open()));

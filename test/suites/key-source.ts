@@ -81,6 +81,7 @@ export function testWorld(t: TestContext, secret: Buffer, now: number): World {
       return given;
     },
     runDir: `${directory}/run`,
+    outlive: false,
   };
   t.after(async () => {
     await files.close();
@@ -271,7 +272,10 @@ export function keySourceSuite(kind: KeySourceKind): void {
     test('an aborted call signs nothing; a closed source has no key', async (t) => {
       const { source } = await opened(t, { identity: authority.issue() });
       const key = source.key();
-      await assert.rejects(async () => key?.sign(Buffer.from('x'), { digest: 'sha256' }, AbortSignal.abort(new Error('stop'))), /stop/);
+      await assert.rejects(
+        async () => key?.sign(Buffer.from('x'), { digest: 'sha256' }, { signal: AbortSignal.abort(new Error('stop')) }),
+        /stop/,
+      );
       await source.close();
       assert.equal(source.key(), undefined);
     });

@@ -10,4 +10,6 @@ export type KeyEffects = Pick<Effects, 'clock' | 'log'> & {
   readonly readSecret: SecretReader;
   /** Private directory for what card processes are given (generated driver configuration); made on demand. Absolute. */
   readonly runDir: string;
+  /** This process is a daemon: activated cards stay behind when it ends, for `keepAlive`. */
+  readonly outlive: boolean;
 };

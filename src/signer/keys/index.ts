@@ -1,3 +1,5 @@
+import { endStrays } from './pkcs11/adopt.ts';
+import { cardId } from './pkcs11/host.ts';
 import { pkcs11Sources } from './pkcs11/source.ts';
 import { pkcs12Source } from './pkcs12.ts';
 import type { KeyEffects } from './effects.ts';
@@ -14,6 +16,11 @@ export function keySources(configs: readonly KeyConfig[], fx: KeyEffects): KeySo
   const made = [...of('pkcs12', configs).map((config) => pkcs12Source(config, fx)), ...pkcs11Sources(of('pkcs11', configs), fx)];
   const byName = new Map(made.map((source) => [source.name, source]));
   return configs.flatMap(({ name }) => byName.get(name) ?? []);
+}
+
+/** Ends card processes of an earlier daemon whose keys are not configured any more. */
+export async function endForgottenCards(configs: readonly KeyConfig[], fx: Pick<KeyEffects, 'clock' | 'log' | 'runDir'>): Promise<void> {
+  await endStrays(fx, fx.runDir, new Set(of('pkcs11', configs).map(cardId)));
 }
 
 function of<S extends KeyConfig['source']>(source: S, configs: readonly KeyConfig[]): Extract<KeyConfig, { source: S }>[] {

@@ -29,7 +29,7 @@ export function softwareKey(name: string, privateKey: KeyObject, keyType: KeyTyp
     chunk,
     trusted: true,
     supports: (algorithm) => canSign(keyType, algorithm),
-    sign: (data, algorithm, signal) => signInPool(name, privateKey, keyType, data, algorithm, signal),
+    sign: (data, algorithm, call) => signInPool(name, privateKey, keyType, data, algorithm, call?.signal),
   };
 }
 

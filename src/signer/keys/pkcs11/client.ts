@@ -74,11 +74,12 @@ export class TokenClient {
     }
   }
 
-  login(pinPad: boolean): TokenKey[] {
-    if (pinPad) this.#loginUser('');
+  /** @param pin zeroed; undefined: the pad of the reader asks for it */
+  login(pin: Buffer | undefined): TokenKey[] {
+    if (pin === undefined) this.#loginUser('');
     else
-      withPin((pin) => {
-        this.#loginUser(pin);
+      withPin(pin, (text) => {
+        this.#loginUser(text);
       });
     const [session] = this.#opened().sessions;
     return session === undefined ? [] : findKeys(this.#api, this.#module, session);
@@ -89,21 +90,25 @@ export class TokenClient {
     if (session !== undefined) this.#module.C_Logout(session);
   }
 
-  async sign({ key, mechanism, input, contextPin }: Calls['sign']['args']): Promise<Buffer> {
-    const session = await this.#takeSession().catch((error: unknown) => {
-      if (contextPin) withPin(() => undefined);
-      throw error;
-    });
+  /** @param pin for this one signature; zeroed */
+  async sign({ key, mechanism, input }: Pick<Calls['sign']['args'], 'key' | 'mechanism' | 'input'>, pin?: Buffer): Promise<Buffer> {
+    let session: pkcs11js.Handle;
+    try {
+      session = await this.#takeSession();
+    } catch (thrown) {
+      pin?.fill(0);
+      throw thrown;
+    }
     try {
       const begin = (): void => {
         this.#module.C_SignInit(session, this.#mechanism(mechanism), key);
       };
-      if (contextPin)
-        withPin((pin) => {
+      if (pin === undefined) begin();
+      else
+        withPin(pin, (text) => {
           begin();
-          this.#login(session, this.#api.CKU_CONTEXT_SPECIFIC, pin);
+          this.#login(session, this.#api.CKU_CONTEXT_SPECIFIC, text);
         });
-      else begin();
       // `input` is referenced until the end: the thread reads it in place.
       const signature = await this.#module.C_SignAsync(session, input, Buffer.alloc(longestSignature));
       return Buffer.from(signature);

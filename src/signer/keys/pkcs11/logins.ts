@@ -10,6 +10,14 @@ import type { Pkcs11KeyConfig, SecretReference } from '../../../model/config.ts'
 
 export interface LoginConfig extends Pick<Pkcs11KeyConfig, 'name' | 'timeout'> {
   readonly pin?: SecretReference;
+  /** ms an activation lasts. */
+  readonly maxTime?: number;
+}
+
+export interface Login {
+  readonly keys: readonly TokenKey[];
+  /** UTC ms. */
+  readonly since: number;
 }
 
 /** ms a person has at the reader. */
@@ -47,7 +55,7 @@ export class Logins {
    * With the configured PIN, once.
    * @throws CardFault, SealError SEAL-KEY-PIN-*, SEAL-CONFIG-SECRET, SEAL-KEY-DEVICE
    */
-  async byMachine(visible: Visible): Promise<readonly TokenKey[]> {
+  async byMachine(visible: Visible): Promise<Login> {
     const { serial, pin } = visible.view;
     const secret = await this.readPin();
     try {
@@ -64,17 +72,21 @@ export class Logins {
 
   /**
    * With a PIN, zeroed; an empty one means the pad of the reader.
-   * @returns the private keys that are visible now
+   * @returns the private keys that are visible now, and when the activation began
    * @throws CardFault, SealError SEAL-KEY-DEVICE
    */
-  async withPin({ view: { pinPad, serial } }: Visible, pin: Buffer): Promise<readonly TokenKey[]> {
+  async withPin({ view: { pinPad, serial } }: Visible, pin: Buffer): Promise<Login> {
     const process = await this.#host.running();
-    const atReader = pinPad && pin.length === 0;
+    const { timeout, maxTime } = this.#config;
+    const since = this.#fx.clock.now();
+    const lasting = { since, ...(maxTime === undefined ? {} : { lasts: maxTime }) };
     try {
-      if (!atReader) await process.givePin(pin);
-      const { keys } = await process.call('login', { pinPad: atReader }, atReader ? pinPadMs : this.#config.timeout);
+      const { keys } =
+        pinPad && pin.length === 0
+          ? await process.call('login', lasting, pinPadMs)
+          : await process.withPin(pin, async (door) => await process.call('login', { ...lasting, door }, timeout));
       await this.#unattended.forget(serial);
-      return keys;
+      return { keys, since };
     } catch (thrown) {
       // The card has said something else than that the PIN is wrong. A process that died has said nothing.
       if (thrown instanceof CardFault && !isAboutPin(this.#config.name, thrown)) await this.#unattended.forget(serial);

@@ -51,6 +51,11 @@ function same(bytes: Buffer): Buffer {
   return bytes;
 }
 
+/** Whether C_Sign answers with r‖s. @param mechanism CKM number */
+export function isEcdsa(mechanism: number): boolean {
+  return mechanism === ecdsa || Object.values(numbers).some((number) => number.ecdsa === mechanism);
+}
+
 /** r‖s of C_Sign as the DER SEQUENCE of CMS (RFC 3279 §2.2.3); a module that gives DER already is left alone. */
 export function ecdsaToDer(raw: Buffer): Buffer {
   const half = raw.length / 2;

@@ -1,10 +1,26 @@
 /**
- * What parent and card process say to each other. No PIN ever stands in a message: an IPC message leaves copies in both processes. It goes over a
- * pipe of its own (`pinDescriptor`): one octet with its length, then the PIN.
+ * What daemon and card process say to each other over the socket of the card process. No PIN ever stands in a message, which would leave copies in
+ * both processes: a message names the door behind which it waits (effects/secret-door).
  */
 
-/** File descriptor of the PIN pipe in the card process; 0 to 2 are standard, 3 is the IPC channel. */
-export const pinDescriptor = 4;
+/** What a card process is told at its start, over its standard input. */
+export interface Setup {
+  /** Where record and socket lie; private. Absolute. */
+  readonly directory: string;
+  /** Name of its record. */
+  readonly id: string;
+  /** File name of its socket. */
+  readonly socket: string;
+  /** Hexadecimal. */
+  readonly secret: string;
+  /** For the record. */
+  readonly configuration: string;
+  /** ms an activated card stays without a daemon; 0: it ends with it. */
+  readonly keepAlive: number;
+}
+
+/** File descriptor on which a card process tells that its socket listens. */
+export const readyDescriptor = 3;
 
 export interface TokenSelector {
   readonly label?: string;
@@ -53,10 +69,33 @@ export interface MechanismCall {
   readonly pss?: { readonly hashAlg: number; readonly mgf: number; readonly saltLen: number };
 }
 
+/** An activation as the card process keeps it; times are the daemon's. */
+export interface CardActivation {
+  readonly keys: readonly TokenKey[];
+  /** UTC ms. */
+  readonly since: number;
+  readonly until?: number;
+}
+
+/** What a daemon takes over. */
+export interface Inheritance {
+  readonly activation?: CardActivation;
+  /** The token as it was seen last. */
+  readonly view?: TokenView;
+}
+
+/** What became of a request that a daemon may have forgotten: C_Sign's raw bytes, its error, or it never came here. */
+export type ClaimedResult =
+  | { readonly request: string; readonly kind: 'made'; readonly raw: Buffer; readonly mechanism: number }
+  | { readonly request: string; readonly kind: 'failed'; readonly fault: Fault }
+  | { readonly request: string; readonly kind: 'never' };
+
 /** Each call with its arguments and its answer. */
 export interface Calls {
   /** Loads and initialises the module. */
   start: { readonly args: { readonly module: string; readonly sessions: number }; readonly reply: { readonly library: string } };
+  /** A daemon takes the process over; one that stays says how long the card may be without it. */
+  adopt: { readonly args: { readonly keepAlive?: number }; readonly reply: Inheritance };
   /** Looks for the token and keeps its sessions open; undefined: not there. Cheap enough for once a second. */
   look: { readonly args: { readonly token: TokenSelector }; readonly reply: TokenView | undefined };
   /** What is visible without a PIN. */
@@ -64,14 +103,30 @@ export interface Calls {
     readonly args: object;
     readonly reply: { readonly certificates: readonly TokenCertificate[]; readonly mechanisms: readonly number[] };
   };
-  /** Logs in with the PIN that waits in the pipe; `pinPad`: the reader asks for it and nothing is in the pipe. */
-  login: { readonly args: { readonly pinPad: boolean }; readonly reply: { readonly keys: readonly TokenKey[] } };
+  /** Logs in with the PIN behind `door`; without one the reader asks for it. `since` and `lasts` (ms) describe the activation that begins. */
+  login: {
+    readonly args: { readonly door?: string; readonly since: number; readonly lasts?: number };
+    readonly reply: { readonly keys: readonly TokenKey[] };
+  };
   logout: { readonly args: object; readonly reply: object };
-  /** @returns raw bytes of C_Sign. `contextPin`: the PIN for this one signature waits in the pipe. */
+  /** @returns raw bytes of C_Sign. `door`: where the PIN for this one signature is. The same request with the same input is not made twice. */
   sign: {
-    readonly args: { readonly key: Buffer; readonly mechanism: MechanismCall; readonly input: Buffer; readonly contextPin: boolean };
+    readonly args: {
+      readonly key: Buffer;
+      readonly mechanism: MechanismCall;
+      readonly input: Buffer;
+      readonly door?: string;
+      readonly request?: string;
+    };
     readonly reply: { readonly signature: Buffer };
   };
+  /** Waits for those in progress. */
+  claim: {
+    readonly args: { readonly requests: readonly string[] };
+    readonly reply: { readonly results: readonly ClaimedResult[] };
+  };
+  /** These are on disk and need not be kept. */
+  recorded: { readonly args: { readonly requests: readonly string[] }; readonly reply: object };
   /** Closes everything and ends the process. */
   end: { readonly args: object; readonly reply: object };
 }

@@ -7,6 +7,7 @@ import type { CardHost } from './host.ts';
 import type { TokenSelector } from './messages.ts';
 import type { CardProcess } from './process.ts';
 import type { Readers } from './readers.ts';
+import type { FoundToken } from './scout.ts';
 
 export type PlaceConfig = KeyChoice & Pick<Pkcs11KeyConfig, 'name' | 'module'>;
 
@@ -22,6 +23,7 @@ export class Place {
   readonly #searched: boolean;
   #selector: TokenSelector;
   #before: string | undefined;
+  #expected = false;
 
   constructor(config: PlaceConfig, readers: Readers, host: CardHost, clock: Pick<Clock, 'now'>) {
     this.#config = config;
@@ -31,6 +33,13 @@ export class Place {
     const { token } = config;
     this.#searched = isOpenSc(config.module) || token === 'any' || token.reader !== undefined;
     this.#selector = token === 'any' ? {} : token;
+  }
+
+  /** From now on the card process of an earlier daemon may turn up: others wait until it is known where it is. */
+  expect(): void {
+    if (!this.#searched) return;
+    this.#expected = true;
+    this.#readers.expect(this);
   }
 
   /** How the card process finds it. */
@@ -44,16 +53,33 @@ export class Place {
    */
   async process(): Promise<CardProcess | undefined> {
     if (!this.#searched || this.#host.process !== undefined) return await this.#host.running();
+    const adopted = await this.#adopted();
+    if (adopted !== undefined) return adopted;
     const found = await this.#readers.seek(this, judgeFor(this.#config, this.#clock.now(), this.#before));
     if (found === undefined) return undefined;
-    this.#before = found.serial;
-    this.#selector = { serial: found.serial, label: found.label };
+    this.#take(found);
     try {
       return await this.#host.running(this.#readers.others(found.reader));
     } catch (thrown) {
       this.#readers.release(this);
       throw thrown;
     }
+  }
+
+  async #adopted(): Promise<CardProcess | undefined> {
+    const process = await this.#host.adopted();
+    const view = process?.inherited?.view;
+    if (this.#expected) this.#readers.settled(this, view?.reader);
+    this.#expected = false;
+    // Without a card it is of no use: the next look starts anew.
+    if (view === undefined) await this.#host.end();
+    else this.#take(view);
+    return view === undefined ? undefined : process;
+  }
+
+  #take({ serial, label }: Pick<FoundToken, 'serial' | 'label'>): void {
+    this.#before = serial;
+    this.#selector = { serial, label };
   }
 
   /** The token is not there any more. */
@@ -65,6 +91,8 @@ export class Place {
 
   /** The card process has gone. */
   lost(): void {
+    if (this.#expected) this.#readers.settled(this);
+    this.#expected = false;
     this.#readers.release(this);
   }
 

@@ -1,18 +1,11 @@
-import { fork } from 'node:child_process';
+import { offerSecret } from '../../../effects/secret-door.ts';
 import { SealError } from '../../../errors.ts';
-import type { ChildProcess } from 'node:child_process';
-import type { Writable } from 'node:stream';
+import { lives } from './peer.ts';
+import { encodeFrame, FrameReader } from './wire.ts';
+import type { Socket } from 'node:net';
 import type { Effects } from '../../../ports/effects.ts';
-import type { Answer, Calls, CallName, Fault } from './messages.ts';
-import { pinDescriptor } from './messages.ts';
-
-// Type stripping runs the sources, `npm run build` emits .js: the entry beside this file has the same extension.
-const entry = new URL(import.meta.url.endsWith('.ts') ? './child.ts' : './child.js', import.meta.url);
-
-/** A small heap: what a PIN passed through is overwritten quickly (pin.ts), and eight cards stay cheap. */
-const nodeOptions = ['--min-semi-space-size=1', '--max-semi-space-size=1', '--max-old-space-size=64'];
-const path = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
-const maxStderr = 4096;
+import type { Answer, Calls, CallName, Fault, Inheritance } from './messages.ts';
+import type { ProcessIdentity } from './peer.ts';
 
 /** A call that the card process answered with an error. */
 export class CardFault extends Error {
@@ -31,56 +24,50 @@ interface Pending {
 export interface ProcessOptions {
   /** For log and messages. */
   readonly name: string;
-  readonly sessions: number;
-  readonly environment: Readonly<Record<string, string>>;
+  /** Where it opens doors for PINs. */
+  readonly directory: string;
+  readonly identity: ProcessIdentity;
 }
 
 /**
- * A card process as its parent sees it. One life: when it has ended, for whatever reason, `ended` resolves and every call rejects with
- * SEAL-KEY-DEVICE; a new one is started then.
+ * A card process as the daemon sees it, through an authenticated connection. One life: when it has ended, for whatever reason, `ended` resolves and
+ * every call rejects with SEAL-KEY-DEVICE; a new one is started then.
  */
 export class CardProcess {
   /** Resolves with the reason. */
   readonly ended: Promise<string>;
-  readonly #child: ChildProcess;
+  /** What it had from an earlier daemon. */
+  inherited: Inheritance | undefined;
+  readonly #options: ProcessOptions;
   readonly #fx: Pick<Effects, 'clock' | 'log'>;
-  readonly #name: string;
+  readonly #socket: Socket;
   readonly #pending = new Map<number, Pending>();
   #lastId = 0;
   #over: string | undefined;
 
-  constructor(options: ProcessOptions, fx: Pick<Effects, 'clock' | 'log'>) {
+  constructor(socket: Socket, options: ProcessOptions, fx: Pick<Effects, 'clock' | 'log'>) {
+    this.#options = options;
     this.#fx = fx;
-    this.#name = options.name;
-    this.#child = fork(entry, [], {
-      execArgv: nodeOptions,
-      serialization: 'advanced',
-      stdio: ['ignore', 'ignore', 'pipe', 'ipc', 'pipe'],
-      // C_SignAsync blocks a thread of libuv's pool for as long as the card works.
-      env: { PATH: path, ...options.environment, UV_THREADPOOL_SIZE: String(options.sessions + 4) },
+    this.#socket = socket;
+    const reader = new FrameReader();
+    socket.on('data', (chunk: Buffer) => {
+      try {
+        for (const answer of reader.push(chunk)) this.#answered(answer as Answer);
+      } catch (thrown) {
+        socket.destroy(thrown instanceof Error ? thrown : undefined);
+      }
     });
+    socket.on('error', () => undefined);
     this.ended = new Promise((resolve) => {
-      const over = (why: string): void => {
-        this.#finish(why);
-        resolve(this.#over ?? why);
-      };
-      this.#child.once('exit', (code, signal) => {
-        over(`ended (${signal ?? `status ${code ?? '?'}`})`);
-      });
-      this.#child.once('error', (error) => {
-        over(`could not be started: ${error.message}`);
+      socket.once('close', () => {
+        this.#finish('ended');
+        resolve(this.#over ?? 'ended');
       });
     });
-    this.#child.on('message', (answer: Answer) => {
-      this.#answered(answer);
-    });
-    // A write to a process that has just died: the call that belongs to it rejects when the exit is seen.
-    this.#pinPipe().on('error', () => undefined);
-    this.#logStderr();
   }
 
-  get pid(): number | undefined {
-    return this.#child.pid;
+  get pid(): number {
+    return this.#options.identity.pid;
   }
 
   /**
@@ -91,14 +78,14 @@ export class CardProcess {
     if (this.#over !== undefined) throw this.#gone(this.#over);
     const id = ++this.#lastId;
     const timer = this.#fx.clock.after(limit, () => {
-      this.#fx.log.error({ key: this.#name, pid: this.pid, call, limit }, 'card process does not answer and is killed');
+      this.#fx.log.error({ key: this.#options.name, pid: this.pid, call, limit }, 'card process does not answer and is killed');
       this.#finish(`did not answer “${call}” within ${limit} ms and was killed`);
       this.kill();
     });
     try {
       return await new Promise<Calls[K]['reply']>((resolve, reject) => {
         this.#pending.set(id, { resolve, reject });
-        this.#child.send({ id, call, args }, (error) => {
+        this.#socket.write(encodeFrame({ id, call, args }), (error) => {
           if (error) this.#take(id)?.reject(this.#gone(error.message));
         });
       });
@@ -107,26 +94,23 @@ export class CardProcess {
     }
   }
 
-  /** Puts a PIN into its pipe for the call that follows at once; zeroes `pin` whatever happens. */
-  async givePin(pin: Buffer): Promise<void> {
-    const frame = Buffer.alloc(pin.length + 1);
-    frame[0] = pin.length;
-    pin.copy(frame, 1);
-    pin.fill(0);
+  /** Lets the card process take a PIN while `use` runs; zeroes `pin` whatever happens. @param use is given the name of the door */
+  async withPin<T>(pin: Buffer, use: (door: string) => Promise<T>): Promise<T> {
     try {
-      await new Promise<void>((resolve, reject) => {
-        this.#pinPipe().write(frame, (error) => {
-          if (error) reject(this.#gone(error.message));
-          else resolve();
-        });
-      });
+      const door = await offerSecret(this.#options.directory, pin);
+      try {
+        return await use(door.name);
+      } finally {
+        await door.close();
+      }
     } finally {
-      frame.fill(0);
+      pin.fill(0);
     }
   }
 
   kill(): void {
-    this.#child.kill('SIGKILL');
+    if (lives(this.#options.identity)) process.kill(this.pid, 'SIGKILL');
+    this.#socket.destroy();
   }
 
   /** Asks it to close sessions and module and waits for its end; kills it after `limit` ms. */
@@ -135,8 +119,11 @@ export class CardProcess {
     await this.ended;
   }
 
-  #pinPipe(): Writable {
-    return this.#child.stdio[pinDescriptor] as Writable;
+  /** Leaves it to the next daemon. */
+  async leave(): Promise<void> {
+    this.#finish('was left to the next daemon');
+    this.#socket.end();
+    await this.ended;
   }
 
   #answered(answer: Answer): void {
@@ -157,18 +144,9 @@ export class CardProcess {
   }
 
   #gone(why: string): SealError {
-    return new SealError('SEAL-KEY-DEVICE', `${this.#name}: the card process ${why}`, {
-      where: this.#name,
+    return new SealError('SEAL-KEY-DEVICE', `${this.#options.name}: the card process ${why}`, {
+      where: this.#options.name,
       hint: 'it is started again by itself; if this repeats, look at driver and reader (log level debug shows what the driver says)',
-    });
-  }
-
-  #logStderr(): void {
-    let shown = 0;
-    this.#child.stderr?.on('data', (chunk: Buffer) => {
-      if (shown < maxStderr)
-        this.#fx.log.debug({ key: this.#name, pid: this.pid, driver: chunk.toString('latin1', 0, maxStderr - shown) }, 'driver says');
-      shown += chunk.length;
     });
   }
 }

@@ -4,6 +4,7 @@ import { SealError, asSealError } from '../../../errors.ts';
 import { readPem } from '../../../formats/pem.ts';
 import { certificateProblem, nextCertificateChange } from '../certificate.ts';
 import { orderChain } from '../chain.ts';
+import { cardId } from './host.ts';
 import { mechanismFor } from './mechanisms.ts';
 import { foreseeCertificate, pairKey } from './pairing.ts';
 import { Readers } from './readers.ts';
@@ -12,7 +13,7 @@ import type { Certificate } from '../../../formats/x509.ts';
 import type { SignatureAlgorithm } from '../../../model/algorithms.ts';
 import type { Pkcs11KeyConfig } from '../../../model/config.ts';
 import type { Timer } from '../../../ports/clock.ts';
-import type { KeySource, KeyStatus, SigningKey } from '../../../ports/keys.ts';
+import type { Claimed, KeySource, KeyStatus, SigningKey } from '../../../ports/keys.ts';
 import type { KeyEffects } from '../effects.ts';
 import type { Pair } from './pairing.ts';
 import type { Activation, Visible } from './state.ts';
@@ -27,12 +28,12 @@ export function pkcs11Sources(configs: readonly Pkcs11KeyConfig[], fx: KeyEffect
   const tokens = new Map<string, Token>();
   const readers = new Map<string, Readers>();
   return configs.map((config) => {
-    const id = tokenId(config);
+    const id = cardId(config);
     const token =
       tokens.get(id) ??
       new Token(
         tokenConfig(
-          configs.filter((other) => tokenId(other) === id),
+          configs.filter((other) => cardId(other) === id),
           config,
         ),
         readersOf(config, readers, fx),
@@ -45,12 +46,6 @@ export function pkcs11Sources(configs: readonly Pkcs11KeyConfig[], fx: KeyEffect
 
 function moduleId({ module, environment }: Pkcs11KeyConfig): string {
   return JSON.stringify([module, Object.entries(environment).sort()]);
-}
-
-/** Keys that name no token have one each. */
-function tokenId(config: Pkcs11KeyConfig): string {
-  const { token, name } = config;
-  return JSON.stringify([moduleId(config), token === 'any' ? name : [token.label, token.serial, token.slot, token.reader]]);
 }
 
 function readersOf(config: Pkcs11KeyConfig, made: Map<string, Readers>, fx: KeyEffects): Readers {
@@ -75,6 +70,7 @@ function tokenConfig(keys: readonly Pkcs11KeyConfig[], first: Pkcs11KeyConfig): 
     environment,
     sessions: Math.max(...keys.map(({ sessions }) => sessions)),
     timeout: Math.max(...keys.map(({ timeout }) => timeout)),
+    keepAlive: Math.min(...keys.map((each) => each.keepAlive)),
     ...(certificate === undefined ? {} : { certificate }),
     ...(pin === undefined ? {} : { pin }),
     ...(times.length === 0 ? {} : { maxTime: Math.min(...times) }),
@@ -178,6 +174,10 @@ class Pkcs11Source implements KeySource {
     return this.#token.deactivate();
   }
 
+  claim(requests: readonly { readonly request: string; readonly at: number }[]): Promise<ReadonlyMap<string, Claimed>> {
+    return this.#token.claim(requests);
+  }
+
   async close(): Promise<void> {
     this.#timer?.cancel();
     if (!this.#joined) return;
@@ -226,12 +226,15 @@ class Pkcs11Source implements KeySource {
       ...(individual ? {} : { queues: true as const }),
       chunk: counted ? 1 : Math.min(longestChunk, config.sessions * 8),
       supports: (algorithm) => mechanism(algorithm) !== undefined,
-      sign: async (data, algorithm, signal) => {
+      sign: async (data, algorithm, { signal, request } = {}) => {
         signal?.throwIfAborted();
         const how = mechanism(algorithm);
         if (how === undefined) throw noMechanism(config.name, algorithm);
-        const raw = await this.#token.sign(activation, { key: key.handle, mechanism: how.call, input: how.input(data) }, individual);
-        return how.output(raw);
+        const asked = { key: key.handle, mechanism: how.call, input: how.input(data), ...(request === undefined ? {} : { request }) };
+        return how.output(await this.#token.sign(activation, asked, individual));
+      },
+      recorded: (requests) => {
+        this.#token.recorded(requests);
       },
     };
   }

@@ -1,5 +1,5 @@
 import { SealError } from '../../../errors.ts';
-import type { TokenCertificate, TokenKey, TokenView } from './messages.ts';
+import type { CardActivation, TokenCertificate, TokenView } from './messages.ts';
 import type { KeyState } from '../../../ports/keys.ts';
 
 /** What is visible on a token without its PIN. */
@@ -10,12 +10,7 @@ export interface Visible {
 }
 
 /** An activation: from a PIN entry to removal, limit or deactivation. Its object is its identity: key handles of another one are stale. */
-export interface Activation {
-  readonly keys: readonly TokenKey[];
-  /** UTC ms. */
-  readonly since: number;
-  readonly until?: number;
-}
+export type Activation = CardActivation;
 
 export type TokenState =
   /** Not there, or its process or module does not work. */

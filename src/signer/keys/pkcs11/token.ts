@@ -7,17 +7,21 @@ import { Logins } from './logins.ts';
 import { Place } from './place.ts';
 import { CardFault } from './process.ts';
 import { absent, failing, waiting } from './state.ts';
+import type { HostConfig } from './host.ts';
 import type { KeyEffects } from '../effects.ts';
 import type { Consequence } from './events.ts';
-import type { Calls, Fault, TokenKey } from './messages.ts';
+import type { Login } from './logins.ts';
 import type { PlaceConfig } from './place.ts';
+import type { CardProcess } from './process.ts';
 import type { Readers } from './readers.ts';
+import type { Claimed } from '../../../ports/keys.ts';
+import type { Calls, CardActivation, Fault } from './messages.ts';
 import type { Activation, TokenState, Visible } from './state.ts';
-import type { Pkcs11KeyConfig, SecretReference } from '../../../model/config.ts';
+import type { SecretReference } from '../../../model/config.ts';
 import type { Timer } from '../../../ports/clock.ts';
 
 /** What a token needs of the configuration; the same for all keys on it. */
-export interface TokenConfig extends PlaceConfig, Pick<Pkcs11KeyConfig, 'environment' | 'sessions' | 'timeout'> {
+export interface TokenConfig extends PlaceConfig, HostConfig {
   readonly pin?: SecretReference;
   /** ms an activation lasts. */
   readonly maxTime?: number;
@@ -43,6 +47,8 @@ export class Token {
   #tail: Promise<unknown> = Promise.resolve();
   readonly #signing = new Set<Promise<unknown>>();
   #users = 0;
+  /** The process whose inheritance was looked at. */
+  #heir: CardProcess | undefined;
 
   constructor(config: TokenConfig, readers: Readers, fx: KeyEffects) {
     this.config = config;
@@ -60,13 +66,22 @@ export class Token {
     return this.#state;
   }
 
+  /** Whether it is active and stays so when this daemon ends. */
+  get outlives(): boolean {
+    return (
+      this.#state.kind === 'active' &&
+      this.config.keepAlive > 0 &&
+      (this.#fx.outlive || this.#host.process?.inherited?.activation !== undefined)
+    );
+  }
+
   onChange(call: () => void): void {
     this.#listeners.push(call);
   }
 
   /** A key lives on this token; `close` is the counterpart. */
   join(): void {
-    this.#users++;
+    if (this.#users++ === 0) this.#place.expect();
   }
 
   async open(): Promise<void> {
@@ -115,7 +130,7 @@ export class Token {
    * @param contextPin the PIN has to be given for this very signature, from where the configuration says
    * @throws SealError SEAL-KEY-*
    */
-  async sign(activation: Activation, args: Omit<Calls['sign']['args'], 'contextPin'>, contextPin: boolean): Promise<Buffer> {
+  async sign(activation: Activation, args: Omit<Calls['sign']['args'], 'door'>, contextPin: boolean): Promise<Buffer> {
     try {
       const { signature } = contextPin
         ? await this.#exclusive(async () => this.#call(activation, args, await this.#logins.readPin()))
@@ -127,13 +142,15 @@ export class Token {
     }
   }
 
-  async #call(activation: Activation, args: Omit<Calls['sign']['args'], 'contextPin'>, pin?: Buffer): Promise<Calls['sign']['reply']> {
+  async #call(activation: Activation, args: Omit<Calls['sign']['args'], 'door'>, pin?: Buffer): Promise<Calls['sign']['reply']> {
     try {
       const { process } = this.#host;
       if (process === undefined || this.#state.kind !== 'active' || this.#state.activation !== activation) throw this.#notReady();
-      if (pin !== undefined) await process.givePin(pin);
       const limit = this.config.timeout * Math.ceil((this.#signing.size + 1) / this.config.sessions);
-      const running = process.call('sign', { ...args, contextPin: pin !== undefined }, limit);
+      const running =
+        pin === undefined
+          ? process.call('sign', args, limit)
+          : process.withPin(pin, async (door) => await process.call('sign', { ...args, door }, limit));
       this.#signing.add(running);
       return await running.finally(() => this.#signing.delete(running));
     } finally {
@@ -141,16 +158,27 @@ export class Token {
     }
   }
 
-  /** Ends with the last of its keys: lets running signatures end, then the process. */
+  /** See KeySource.claim. */
+  async claim(requests: readonly { readonly request: string; readonly at: number }[]): Promise<ReadonlyMap<string, Claimed>> {
+    return await this.#host.claim(requests);
+  }
+
+  /** See SigningKey.recorded. */
+  recorded(requests: readonly string[]): void {
+    this.#host.recorded(requests);
+  }
+
+  /** Ends with the last of its keys: lets running signatures end, then the process, unless an active card stays for the next daemon. */
   async close(): Promise<void> {
     if (--this.#users > 0) return;
     this.#poll?.cancel();
     this.#poll = undefined;
     this.#expiry?.cancel();
     await this.#exclusive(async () => {
+      const stays = this.outlives;
       this.#set(absent(this.config.name));
       await Promise.allSettled(this.#signing);
-      await this.#host.end();
+      await this.#host.end(stays);
       this.#place.lost();
     });
   }
@@ -214,10 +242,15 @@ export class Token {
     if (state.kind === 'active' && view.loggedIn && !view.fresh) return;
     const known = state.kind === 'away' || view.fresh ? await process.call('certificates', {}, this.config.timeout) : state.visible;
     const visible: Visible = { view, certificates: known.certificates, mechanisms: known.mechanisms };
+    const inherited = this.#inherit(process);
+    if (inherited !== undefined && view.loggedIn && !view.fresh) {
+      this.#activated(visible, inherited);
+      return;
+    }
     if (view.fresh) this.#logins.inserted();
     if (state.kind === 'active' && !view.fresh) this.#set(waiting(this.config.name, visible, explain(this.config.name, lostLogin).error));
     else if (state.kind === 'waiting' && !view.fresh) this.#set(waiting(this.config.name, visible, stillValid(state.error)));
-    else this.#set(waiting(this.config.name, visible));
+    else this.#set(waiting(this.config.name, visible, this.#host.news()));
     await this.#loginUnattended(visible);
   }
 
@@ -245,21 +278,30 @@ export class Token {
     }
   }
 
-  async #login(visible: Visible, log: () => Promise<readonly TokenKey[]>): Promise<void> {
+  async #login(visible: Visible, log: () => Promise<Login>): Promise<void> {
     try {
-      this.#activated(visible, await log());
+      const { keys, since } = await log();
+      const { maxTime } = this.config;
+      this.#activated(visible, { keys, since, ...(maxTime === undefined ? {} : { until: since + maxTime }) });
     } catch (thrown) {
       throw this.#failed(thrown);
     }
   }
 
-  #activated(visible: Visible, keys: readonly TokenKey[]): void {
-    const since = this.#fx.clock.now();
+  /** What a process that was adopted had active: told once. */
+  #inherit(process: CardProcess): CardActivation | undefined {
+    if (this.#heir === process) return undefined;
+    this.#heir = process;
+    const inherited = process.inherited?.activation;
     const { maxTime } = this.config;
-    const activation: Activation = { keys, since, ...(maxTime === undefined ? {} : { until: since + maxTime }) };
+    if (inherited === undefined || maxTime === undefined) return inherited;
+    return { ...inherited, until: Math.min(inherited.until ?? Infinity, inherited.since + maxTime) };
+  }
+
+  #activated(visible: Visible, activation: Activation): void {
     this.#set({ kind: 'active', visible: { ...visible, view: { ...visible.view, loggedIn: true, pin: 'unknown' } }, activation });
-    if (maxTime !== undefined)
-      this.#expiry = this.#fx.clock.after(maxTime, () => {
+    if (activation.until !== undefined)
+      this.#expiry = this.#fx.clock.after(activation.until - this.#fx.clock.now(), () => {
         void this.#exclusive(() => this.#expire(activation));
       });
   }

@@ -1,7 +1,5 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { verify } from 'node:crypto';
-import { once } from 'node:events';
 import { closeSync, existsSync, openSync, readFileSync, readSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { SealError } from '../../../../src/errors.ts';
@@ -11,6 +9,7 @@ import { testAuthority } from '../../../support/authority.ts';
 import { faultyCards } from '../../../support/p11-shim.ts';
 import { testPin } from '../../../support/softhsm.ts';
 import { needs, softhsmModule } from '../../../support/tools.ts';
+import { waitFor } from './waiting.ts';
 import type { TestContext } from 'node:test';
 import type { ErrorCode } from '../../../../src/errors.ts';
 import type { Pkcs11KeyConfig } from '../../../../src/model/config.ts';
@@ -231,13 +230,14 @@ describe('cards and their faults', needs('softhsm', 'softhsm-dev', 'gcc'), () =>
     assert.notEqual(ready(source), first);
     await source.deactivate();
     await source.activate(Buffer.from(testPin));
-    const attended = pkcs11Sources([{ ...cards.config(`card${made}`, { maxTime: 5_000 }), name: 'attended' }], world.fx)[0];
+    const other = testWorld(t, Buffer.from(testPin), authority.now());
+    const attended = pkcs11Sources([{ ...cards.config(`card${made}`, { maxTime: 5_000 }), name: 'attended' }], other.fx)[0];
     assert.ok(attended);
     t.after(() => attended.close());
     await attended.open();
     await attended.activate(Buffer.from(testPin));
     ready(attended);
-    await world.clock.advance(6_000);
+    await other.clock.advance(6_000);
     assert.deepEqual([attended.status().state, attended.status().error?.code], ['pin-needed', 'SEAL-KEY-LIMIT']);
   });
 
@@ -278,32 +278,21 @@ describe('cards and their faults', needs('softhsm', 'softhsm-dev', 'gcc'), () =>
     assert.equal(pids(world).length, 1);
   });
 
-  test('the process ignores the signals of its group and ends when it is closed', async (t) => {
+  test('the process finishes its signature when it is told to end, and ends when it is closed', async (t) => {
     const { source, world } = await card(t);
     const key = ready(source);
     const [pid = 0] = pids(world);
     cards.set('delay_ms=400');
     const running = signs(key);
     await waitFor(() => true, 100);
-    process.kill(pid, 'SIGTERM');
-    process.kill(pid, 'SIGINT');
-    const closed = source.close();
+    for (const signal of ['SIGINT', 'SIGHUP', 'SIGTERM'] as const) process.kill(pid, signal);
     await running;
-    await closed;
     await waitFor(() => !existsSync(`/proc/${pid}`));
-  });
-
-  test('the process ends with the daemon, even when that is killed', async (t) => {
-    const { token } = await card(t);
-    const config = { ...cards.config(token), pin: undefined };
-    const holder = spawn(process.execPath, [new URL('./holder.ts', import.meta.url).pathname, JSON.stringify(config)], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
-    t.after(() => holder.kill('SIGKILL'));
-    const [pid] = await once(holder.stdout, 'data').then(([chunk]: Buffer[]) => [Number(String(chunk))]);
-    assert.ok(pid !== undefined && existsSync(`/proc/${pid}`));
-    holder.kill('SIGKILL');
-    await waitFor(() => !existsSync(`/proc/${pid}`));
+    await world.clock.advance(2_000);
+    const [, next = 0] = pids(world);
+    await signs(ready(source));
+    await source.close();
+    await waitFor(() => !existsSync(`/proc/${next}`));
   });
 
   test('the PIN is in no argument, no environment, no log line and, after the login, nowhere in the memory of the process', async (t) => {
@@ -319,20 +308,6 @@ describe('cards and their faults', needs('softhsm', 'softhsm-dev', 'gcc'), () =>
     assert.deepEqual(searched.hits, []);
   });
 });
-
-async function waitFor(holds: () => boolean, atLeast = 0): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<undefined>();
-  const end = Date.now() + 20_000;
-  const timer = setInterval(
-    () => {
-      if (holds() || Date.now() > end) resolve(undefined);
-    },
-    Math.max(10, atLeast),
-  );
-  await promise;
-  clearInterval(timer);
-  assert.ok(holds());
-}
 
 /** Every readable mapping of a process searched for some bytes. */
 function memoryHits(pid: number, wanted: Buffer): { readonly bytes: number; readonly hits: string[] } {
