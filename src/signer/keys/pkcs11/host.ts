@@ -86,11 +86,11 @@ export class CardHost {
    * @throws CardFault, SealError SEAL-KEY-DEVICE
    */
   async running(otherReaders: readonly string[] = []): Promise<CardProcess> {
-    if (this.#process !== undefined) return this.#process;
     const { name, module, sessions, timeout } = this.#config;
+    const adopted = await this.adopted();
+    if (adopted !== undefined) return adopted;
     await this.#fx.files.makeDirectory(this.#fx.runDir, 0o700);
-    const process = (await this.adopted()) ?? (await this.#launch(otherReaders));
-    if (process === this.#process) return process;
+    const process = await this.#launch(otherReaders);
     this.#use(process);
     const { library } = await process.call('start', { module, sessions }, timeout);
     this.#fx.log.info({ key: name, pid: process.pid, library }, 'card process runs');
