@@ -1,47 +1,17 @@
 import assert from 'node:assert/strict';
-import { rmSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { describe, test } from 'node:test';
-import { testAuthority } from '../support/authority.ts';
-import { cardPin, PcscStack, type VirtualCard } from '../support/pcsc.ts';
+import { cardPin } from '../support/pcsc.ts';
 import { needs } from '../support/tools.ts';
-import { CardHouse, type CardSettings } from './card-house.ts';
 import { until } from './house.ts';
-import type { TestContext } from 'node:test';
-
-const authority = testAuthority();
-const rsaCard: VirtualCard = {
-  name: 'RSA card',
-  mass: authority.issue({ keyType: 'rsa2048', subject: 'RSA card' }),
-  individual: authority.issue({ keyType: 'rsa2048', keyName: 'second', subject: 'RSA card, individual' }),
-};
-const ecCard: VirtualCard = {
-  name: 'P-256 card',
-  mass: authority.issue({ subject: 'P-256 card' }),
-  individual: authority.issue({ subject: 'P-256 card, individual' }),
-};
+import { ecCard, houseOf, insert, keyOf, rsaCard } from './pcsc-house.ts';
 
 describe('real PC/SC: pcscd, vpcd and OpenSC with virtual PIV cards', needs('pcsc', 'opensc', 'openssl'), () => {
-  const stackOf = (t: TestContext, ...cards: VirtualCard[]): Promise<PcscStack> => PcscStack.start((end) => { t.after(end); }, cards); // prettier-ignore
-  const houseOf = (t: TestContext, settings: CardSettings): CardHouse => {
-    const house = new CardHouse(authority, settings);
-    t.after(() => {
-      rmSync(house.directory, { recursive: true, force: true });
-    });
-    return house;
-  };
-  const keyOf = (stack: PcscStack, card: number, id = '01', more: object = {}): Record<string, unknown> => ({
-    source: 'pkcs11',
-    module: stack.module,
-    environment: stack.environment,
-    token: { serial: stack.serial(card) },
-    key: { id },
-    chain: ['./issuing.pem'],
-    ...more,
-  });
-
   for (const card of [rsaCard, ecCard])
     test(`${card.name}: PIN, a batch; pulled in the middle and put back: its PIN is needed, then the batch ends`, async (t) => {
-      const stack = await stackOf(t, card);
+      const stack = await insert(t, card);
       const house = houseOf(t, { keys: { card: keyOf(stack, 0) }, roots: { letters: ['card'] } });
       await house.daemon(t);
       const { state, certificate, reader, token } = await house.key('card');
@@ -68,7 +38,7 @@ describe('real PC/SC: pcscd, vpcd and OpenSC with virtual PIV cards', needs('pcs
     });
 
   test('both cards sign a batch at once, each through a process of its own that is bound to its reader', async (t) => {
-    const stack = await stackOf(t, rsaCard, ecCard);
+    const stack = await insert(t, rsaCard, ecCard);
     const house = houseOf(t, {
       keys: {
         rsa: keyOf(stack, 0),
@@ -98,4 +68,56 @@ describe('real PC/SC: pcscd, vpcd and OpenSC with virtual PIV cards', needs('pcs
     await house.untilDelivered('letters', 'again');
     assert.ok(((await house.proven('letters', 'again', 20))['rsa'] ?? 0) > 0);
   });
+
+  test('pcscd is killed and comes back, first without its reader: absent, then the PIN is needed, then the batch ends', async (t) => {
+    const stack = await insert(t, ecCard);
+    const house = houseOf(t, { keys: { card: keyOf(stack, 0) }, roots: { letters: ['card'] } });
+    await house.daemon(t);
+    assert.equal(await house.activate('card', cardPin), 'ready');
+    await stack.set(0, { delayMs: 100 });
+    house.batch('letters', 'killed', 20);
+    await until('it signs', () => house.signed() > 4);
+    await stack.killPcscd();
+    await until('the card is not usable', async () => (await house.key('card')).state !== 'ready');
+    await stack.startPcscd(false);
+    await house.untilKey('card', 'absent');
+    await stack.killPcscd();
+    await stack.startPcscd();
+    await house.untilKey('card', 'pin-needed');
+    assert.equal(await house.activate('card', cardPin), 'ready');
+    await house.untilDelivered('letters', 'killed');
+    assert.deepEqual(await house.proven('letters', 'killed', 20), { card: 20 });
+    const { intents, signedTwice } = house.ledger();
+    assert.deepEqual([intents.signed, intents.doubt, signedTwice], [20, 0, 0]);
+  });
+
+  test('when the program that started them is killed, pcscd and the cards end, and nothing of their namespaces is left', async (t) => {
+    const holder = spawn(
+      process.execPath,
+      ['--disable-warning=ExperimentalWarning', new URL('../vcard/holder.ts', import.meta.url).pathname],
+      {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      },
+    );
+    t.after(() => holder.kill('SIGKILL'));
+    const [line] = (await once(holder.stdout, 'data')) as [Buffer];
+    const { pid, directory } = JSON.parse(line.toString()) as { pid: number; directory: string };
+    t.after(() => {
+      rmSync(directory, { recursive: true, force: true });
+    });
+    const family = descendants(pid);
+    assert.ok(family.some((one) => commandOf(one).includes('pcscd')) && family.length >= 3, family.map(commandOf).join('\n'));
+    holder.kill('SIGKILL');
+    await until('all have ended', () => family.every((one) => !existsSync(`/proc/${one}`)));
+  });
 });
+
+/** A process and all below it. */
+function descendants(pid: number): number[] {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number);
+  return [pid, ...children.flatMap(descendants)];
+}
+
+function commandOf(pid: number): string {
+  return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
+}

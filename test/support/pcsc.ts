@@ -27,6 +27,8 @@ export class PcscStack {
   readonly module: string;
   /** For every process that shall see these cards instead of the machine's. */
   readonly environment: Readonly<Record<string, string>>;
+  /** Socket and log of pcscd. */
+  readonly directory: string;
   readonly #cards: readonly VirtualCard[];
   readonly #child: ChildProcess;
   readonly #pending = new Map<number, { resolve: (answer: CardStatistics | undefined) => void; reject: (error: Error) => void }>();
@@ -35,6 +37,7 @@ export class PcscStack {
   private constructor(directory: string, cards: readonly VirtualCard[]) {
     this.module = openscModule ?? 'opensc-pkcs11.so';
     this.environment = { PCSCLITE_CSOCK_NAME: join(directory, 'run/pcscd.comm') };
+    this.directory = directory;
     this.#cards = cards;
     const namespaces = ['--net', '--mount', '--pid', '--mount-proc', '--fork', '--kill-child'];
     this.#child = spawn('unshare', [...namespaces, process.execPath, '--disable-warning=ExperimentalWarning', main], {
@@ -61,6 +64,11 @@ export class PcscStack {
     });
     await stack.#order({ order: 'setup', setup: describe(directory, cards) });
     return stack;
+  }
+
+  /** Of the process that holds the namespaces. */
+  get pid(): number {
+    return this.#child.pid ?? 0;
   }
 
   /** Serial number as OpenSC shows it. */

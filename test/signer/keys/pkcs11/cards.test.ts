@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { verify } from 'node:crypto';
-import { closeSync, existsSync, openSync, readFileSync, readSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { SealError } from '../../../../src/errors.ts';
 import { pkcs11Sources } from '../../../../src/signer/keys/pkcs11/source.ts';
 import { testWorld } from '../../../suites/key-source.ts';
 import { testAuthority } from '../../../support/authority.ts';
 import { faultyCards } from '../../../support/p11-shim.ts';
+import { memoryHits } from '../../../support/memory.ts';
 import { testPin } from '../../../support/softhsm.ts';
 import { needs, softhsmModule } from '../../../support/tools.ts';
 import { waitFor } from './waiting.ts';
@@ -308,36 +309,3 @@ describe('cards and their faults', needs('softhsm', 'softhsm-dev', 'gcc'), () =>
     assert.deepEqual(searched.hits, []);
   });
 });
-
-/** Every readable mapping of a process searched for some bytes. */
-function memoryHits(pid: number, wanted: Buffer): { readonly bytes: number; readonly hits: string[] } {
-  const hits: string[] = [];
-  let bytes = 0;
-  for (const line of readFileSync(`/proc/${pid}/maps`, 'latin1').split('\n')) {
-    const found = /^(?<from>[0-9a-f]+)-(?<to>[0-9a-f]+) r\S+ \S+ \S+ \d+\s*(?<name>.*)$/.exec(line)?.groups;
-    if (found === undefined || /\[v/.test(found['name'] ?? '')) continue;
-    const [from, to] = [parseInt(found['from'] ?? '0', 16), parseInt(found['to'] ?? '0', 16)];
-    const memory = readMemory(pid, from, to - from);
-    bytes += memory.length;
-    if (memory.includes(wanted)) hits.push(line);
-  }
-  return { bytes, hits };
-}
-
-function readMemory(pid: number, from: number, length: number): Buffer {
-  const descriptor = openSync(`/proc/${pid}/mem`, 'r');
-  const into = Buffer.alloc(Math.min(length, 2 ** 28));
-  try {
-    let done = 0;
-    while (done < into.length) {
-      const count = readSync(descriptor, into, done, into.length - done, from + done);
-      if (count === 0) break;
-      done += count;
-    }
-    return into.subarray(0, done);
-  } catch {
-    return Buffer.alloc(0);
-  } finally {
-    closeSync(descriptor);
-  }
-}
