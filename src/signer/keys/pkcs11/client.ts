@@ -9,14 +9,19 @@ import type { Calls, MechanismCall, PinState, TokenCertificate, TokenKey, TokenS
 // Values that pkcs11js has no names for (PKCS#11 §3.3, CK_STATE).
 const userStates: ReadonlySet<number> = new Set([1, 3]);
 const tokenPresent = 1;
+const pinFaults: ReadonlySet<number> = new Set([160, 161, 162, 164]);
 const userAlreadyLoggedIn = 256;
 const tokenNotPresent = 224;
 const longestSignature = 2048;
 
-interface Open {
+interface Found {
   readonly slot: pkcs11js.Handle;
-  readonly serial: string;
-  readonly sessions: readonly pkcs11js.Handle[];
+  readonly info: pkcs11js.TokenInfo;
+}
+
+interface Open extends Found {
+  readonly reader: string;
+  readonly sessions: readonly [pkcs11js.Handle, ...pkcs11js.Handle[]];
 }
 
 /** One token of a loaded module: keeps its sessions open as long as it is there. */
@@ -25,6 +30,7 @@ export class TokenClient {
   readonly #module: pkcs11js.PKCS11;
   readonly #wanted: number;
   #open: Open | undefined;
+  #loggedIn = false;
   #free: pkcs11js.Handle[] = [];
   readonly #waiting: ((session: pkcs11js.Handle | undefined) => void)[] = [];
 
@@ -40,26 +46,25 @@ export class TokenClient {
   }
 
   look(selector: TokenSelector): TokenView | undefined {
-    const found = this.#stillThere() ?? this.#find(selector);
-    if (found === undefined) {
-      this.#drop();
-      return undefined;
-    }
-    const { slot, info } = found;
-    const serial = info.serialNumber.trim();
-    const state = this.#open?.serial === serial && this.#open.slot.equals(slot) ? this.#sessionState() : undefined;
-    if (state === undefined) {
-      this.#drop();
-      this.#openSessions(slot, serial);
-    }
+    const before = this.#open;
+    const state = before !== undefined && this.#isPresent(before.slot) ? this.#sessionState() : undefined;
+    if (before !== undefined && state !== undefined) return this.#view(before, state, false);
+    const found = this.#find(selector);
+    this.#drop();
+    if (found === undefined) return undefined;
+    const open = this.#openSessions(found);
+    return this.#view(open, this.#module.C_GetSessionInfo(open.sessions[0]).state, true);
+  }
+
+  #view({ info, reader }: Open, state: number, fresh: boolean): TokenView {
     return {
       label: info.label.trim(),
-      serial,
-      reader: this.#module.C_GetSlotInfo(slot).slotDescription.trim(),
+      serial: info.serialNumber.trim(),
+      reader,
       pin: this.#pinState(info.flags),
       pinPad: (info.flags & this.#api.CKF_PROTECTED_AUTHENTICATION_PATH) !== 0,
-      loggedIn: userStates.has(state ?? this.#sessionState() ?? 0),
-      fresh: state === undefined,
+      loggedIn: userStates.has(state),
+      fresh,
     };
   }
 
@@ -81,13 +86,14 @@ export class TokenClient {
       withPin(pin, (text) => {
         this.#loginUser(text);
       });
-    const [session] = this.#opened().sessions;
-    return session === undefined ? [] : findKeys(this.#api, this.#module, session);
+    return findKeys(this.#api, this.#module, this.#opened().sessions[0]);
   }
 
   logout(): void {
     const session = this.#open?.sessions[0];
-    if (session !== undefined) this.#module.C_Logout(session);
+    if (session === undefined) return;
+    this.#loggedIn = false;
+    this.#module.C_Logout(session);
   }
 
   /** @param pin for this one signature; zeroed */
@@ -127,8 +133,15 @@ export class TokenClient {
   }
 
   #loginUser(pin: string): void {
-    const [session] = this.#opened().sessions;
-    if (session !== undefined) this.#login(session, this.#api.CKU_USER, pin);
+    const open = this.#opened();
+    try {
+      this.#login(open.sessions[0], this.#api.CKU_USER, pin);
+      this.#loggedIn = true;
+    } catch (thrown) {
+      // Only the flags tell how many tries are left, and only now they change.
+      if (pinFaults.has(asFault(thrown).rv)) this.#open = { ...open, info: this.#tokenInfo(open.slot) ?? open.info };
+      throw thrown;
+    }
   }
 
   #login(session: pkcs11js.Handle, user: number, pin: string): void {
@@ -148,14 +161,7 @@ export class TokenClient {
     return this.#open;
   }
 
-  /** The token whose sessions are open: asked without touching any other reader, where a card of another process may be locked. */
-  #stillThere(): { slot: pkcs11js.Handle; info: pkcs11js.TokenInfo } | undefined {
-    if (this.#open === undefined || this.#sessionState() === undefined) return undefined;
-    const { slot, serial } = this.#open;
-    const info = this.#isPresent(slot) ? this.#tokenInfo(slot) : undefined;
-    return info?.serialNumber.trim() === serial ? { slot, info } : undefined;
-  }
-
+  /** Asked of its own reader alone: in another one a card of another process may be locked. */
   #isPresent(slot: pkcs11js.Handle): boolean {
     try {
       return (this.#module.C_GetSlotInfo(slot).flags & tokenPresent) !== 0;
@@ -164,7 +170,7 @@ export class TokenClient {
     }
   }
 
-  #find(selector: TokenSelector): { slot: pkcs11js.Handle; info: pkcs11js.TokenInfo } | undefined {
+  #find(selector: TokenSelector): Found | undefined {
     drainSlotEvents({ api: this.#api, module: this.#module });
     for (const slot of this.#module.C_GetSlotList(true)) {
       if (selector.slot !== undefined && Number(slot.readBigUInt64LE()) !== selector.slot) continue;
@@ -186,20 +192,31 @@ export class TokenClient {
     }
   }
 
+  /**
+   * CK_STATE, undefined when the session is dead. Asked of the card only while it is logged in: OpenSC 0.23 hangs for ever in the second question about the
+   * PIN of a card that has left (sc_unlock keeps its mutex).
+   */
   #sessionState(): number | undefined {
     const session = this.#open?.sessions[0];
+    if (session === undefined) return undefined;
     try {
-      return session === undefined ? undefined : this.#module.C_GetSessionInfo(session).state;
+      if (this.#loggedIn) return this.#module.C_GetSessionInfo(session).state;
+      this.#module.C_FindObjectsInit(session, [{ type: this.#api.CKA_CLASS, value: this.#api.CKO_CERTIFICATE }]);
+      this.#module.C_FindObjectsFinal(session);
+      return 0;
     } catch {
       return undefined;
     }
   }
 
-  #openSessions(slot: pkcs11js.Handle, serial: string): void {
-    const sessions = [this.#module.C_OpenSession(slot, this.#api.CKF_SERIAL_SESSION)];
-    while (sessions.length < this.#wanted) sessions.push(this.#module.C_OpenSession(slot, this.#api.CKF_SERIAL_SESSION));
-    this.#open = { slot, serial, sessions };
+  #openSessions({ slot, info }: Found): Open {
+    const first = this.#module.C_OpenSession(slot, this.#api.CKF_SERIAL_SESSION);
+    const others = Array.from({ length: this.#wanted - 1 }, () => this.#module.C_OpenSession(slot, this.#api.CKF_SERIAL_SESSION));
+    const sessions = [first, ...others] as const;
+    const open = { slot, info, sessions, reader: this.#module.C_GetSlotInfo(slot).slotDescription.trim() };
+    this.#open = open;
     this.#free = [...sessions];
+    return open;
   }
 
   #drop(): void {
@@ -211,6 +228,7 @@ export class TokenClient {
       }
     }
     this.#open = undefined;
+    this.#loggedIn = false;
     this.#free = [];
     for (const waiting of this.#waiting.splice(0)) waiting(undefined);
   }
