@@ -72,8 +72,8 @@ suite('status', () => {
     }
     const report = await status(service.app, await service.live());
     assert.deepEqual(
-      report.blocked.map(({ code, batches }) => [code, batches]),
-      [['SEAL-KEY-ABSENT', ids]],
+      report.blocked.map(({ code, batches }) => [code, batches.toSorted()]),
+      [['SEAL-KEY-ABSENT', ids.toSorted()]],
     );
     assert.equal(report.attention.filter((line) => line.startsWith('2 batches wait: ')).length, 1);
     const [failed, ...others] = report.failed;
