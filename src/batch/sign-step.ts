@@ -5,7 +5,7 @@ import type { Batch, BatchDocument } from '../model/batch.ts';
 import type { Config } from '../model/config.ts';
 import { done, type StepResult } from '../model/step.ts';
 import type { Effects } from '../ports/effects.ts';
-import { signDocuments, type SigningPool } from '../signer/sign.ts';
+import { claimSignatures, signDocuments, type ClaimJob, type SigningPool } from '../signer/sign.ts';
 import type { ReleaseVerifier } from '../verify/release.ts';
 import { inModule } from '../ports/log.ts';
 
@@ -65,10 +65,12 @@ export async function signAndVerify(
 /**
  * After a kill, or a step that could not record what a key did. In doubt: a card, an HSM or a service may have signed; that counts, and the document is
  * signed again or waits for a person, as the key's `onDoubt` says. Discarded: the key is in our own process, so nobody has what was not recorded.
+ * What a card process finished after the kill of the daemon is taken over first.
  * @param batch of which nothing is being signed now; absent: everything that an earlier process left
  * @throws SealError SEAL-STORE-*, SEAL-DISK-*
  */
 export async function settleDoubts({ fx, config }: Pick<SignStepParts, 'fx' | 'config'>, batch?: string): Promise<void> {
+  if (batch === undefined) await claimSignatures(fx, async (document) => await claimJob({ fx, config }, document));
   const ask = Object.values(config.keys).flatMap((key) => (key.source === 'pkcs11' && key.onDoubt === 'ask' ? [key.name] : []));
   const settled = await fx.store.settleDoubts(fx.clock.now(), batch, ask);
   for (const { batch, document, key, outcome } of settled) {
@@ -79,6 +81,12 @@ export async function settleDoubts({ fx, config }: Pick<SignStepParts, 'fx' | 'c
   const discarded = settled.filter(({ outcome }) => outcome === 'discarded').length;
   if (discarded > 0)
     fx.log.info({ documents: discarded }, 'nothing is lost: documents whose signatures had not left the process are signed anew');
+}
+
+async function claimJob({ fx, config }: Pick<SignStepParts, 'fx' | 'config'>, document: BatchDocument): Promise<ClaimJob | undefined> {
+  const batch = await fx.store.batch(document.batch);
+  const profile = batch === undefined ? undefined : config.profiles[batch.profile];
+  return profile === undefined ? undefined : { profile, spoolPath: spoolFile(config.dataDir, document.batch, document.seq) };
 }
 
 async function sign(

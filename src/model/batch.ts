@@ -143,6 +143,18 @@ export interface SigningIntent {
   readonly at: number;
 }
 
+/** An intent whose signature nobody has recorded yet. */
+export interface OpenIntent extends SigningIntent {
+  readonly batch: string;
+  /** Claimed in the signature, UTC ms. */
+  readonly signingTime: number;
+}
+
+/** Names a signature for good: document and attempt (SigningCall.request). */
+export function requestOf({ document, id }: Pick<SigningIntent, 'document' | 'id'>): string {
+  return `${document}-${id}`;
+}
+
 /** An intent without an outcome, and what became of it. */
 export interface SettledIntent extends SigningIntent {
   readonly batch: string;

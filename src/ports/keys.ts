@@ -27,6 +27,8 @@ export interface KeyActivation {
   readonly since: number;
   readonly until?: number;
   readonly signaturesLeft?: number;
+  /** It stays when the daemon ends. */
+  readonly outlives?: boolean;
 }
 
 /**
@@ -59,8 +61,6 @@ export interface SigningKey {
    * @returns the signature value: RSA block, or DER SEQUENCE {r, s} for ECDSA.
    */
   sign(data: Buffer, algorithm: SignatureAlgorithm, call?: SigningCall): Promise<Buffer>;
-  /** The values of these requests are on disk: nobody will claim them any more. Absent where nothing outlives the daemon. */
-  recorded?(requests: readonly string[]): void;
 }
 
 /** What a call of a key says beside its data. */
@@ -72,7 +72,9 @@ export interface SigningCall {
 }
 
 /** What became of a signature that an earlier daemon asked for: its value, or it was certainly not made. */
-export type Claimed = { readonly kind: 'made'; readonly value: Buffer } | { readonly kind: 'never' };
+export type Claimed =
+  | { readonly kind: 'made'; readonly value: Buffer; readonly signer: Pick<SigningKey, 'name' | 'chain' | 'keyType'> }
+  | { readonly kind: 'never' };
 
 /** Where keys come from: one adapter a source. */
 export interface KeySource {
@@ -94,10 +96,12 @@ export interface KeySource {
   deactivate(): Promise<void>;
   /**
    * Signatures an earlier daemon asked this key for; waits for those in progress. What is in doubt is left out. Absent where nothing outlives the
-   * daemon. Before `open`, or after it.
+   * daemon. After `open`.
    * @param requests with the time of their intents, UTC ms
    */
   claim?(requests: readonly { readonly request: string; readonly at: number }[]): Promise<ReadonlyMap<string, Claimed>>;
+  /** The values of these requests are on disk: nobody will claim them any more. */
+  recorded?(requests: readonly string[]): void;
   /** Lets a running signature end, then closes sessions and processes; an activated card may stay behind for the next daemon. */
   close(): Promise<void>;
 }

@@ -6,6 +6,7 @@ import type {
   BatchState,
   DocumentSignature,
   LeafReference,
+  OpenIntent,
   SettledIntent,
   SignatureValue,
   SigningIntent,
@@ -64,8 +65,11 @@ export interface BatchStore {
    * Before C_Sign: one row a document. Counts against the key. Documents become `signing`.
    * Each must be `spooled` and its batch `admitted`, else `SEAL-BATCH-STATE` and nothing is written: no document is signed twice at once.
    * @param own the key is in this process: what is not recorded when the process ends does not exist outside
+   * @param signingTime claimed in the signatures, UTC ms
    */
-  recordIntents(key: string, documents: readonly number[], at: number, own?: boolean): Promise<SigningIntent[]>;
+  recordIntents(key: string, documents: readonly number[], at: number, own?: boolean, signingTime?: number): Promise<SigningIntent[]>;
+  /** Intents from before this process without an outcome, of keys that may have outlived it. */
+  openIntents(): Promise<OpenIntent[]>;
   /** After it: the outcomes of a chunk, in one transaction. Intents are closed with them. */
   recordOutcomes(outcomes: readonly SigningOutcome[]): Promise<void>;
   /** Values of documents that are `stamping`, in the order of `documents`; others are left out. */

@@ -6,7 +6,7 @@ import { maybeSpent } from './lane.ts';
 import { signParameters } from './parameters.ts';
 import type { FinishingEffects, FinishingJob, SignedDocument, ValuedDocument } from './finishing.ts';
 import type { Lane } from './lane.ts';
-import type { BatchDocument, SigningIntent } from '../model/batch.ts';
+import { requestOf, type BatchDocument, type SigningIntent } from '../model/batch.ts';
 import type { Prepared } from '../ports/documents.ts';
 import type { Effects } from '../ports/effects.ts';
 import type { SigningOutcome } from '../ports/store.ts';
@@ -58,7 +58,7 @@ export async function signChunk(fx: ChunkEffects, job: ChunkJob, lane: Lane, doc
     const rest = ready.map(({ document }) => document);
     if (ready.length === 0 || !(await lane.ready(job.signal))) return { signed: [], again: rest, failed, keyFailed: false };
     const ids = rest.map(({ id }) => id);
-    const intents = await fx.store.recordIntents(lane.key.name, ids, fx.clock.now(), lane.key.trusted === true);
+    const intents = await fx.store.recordIntents(lane.key.name, ids, fx.clock.now(), lane.key.trusted === true, signingTime);
     valued = await callKey(lane, job.signal, pair(ready, intents), signingTime, outcomes);
   } finally {
     lane.release();
@@ -66,7 +66,7 @@ export async function signChunk(fx: ChunkEffects, job: ChunkJob, lane: Lane, doc
   const back = new Set(outcomes.map(({ document }) => document));
   const again = documents.filter(({ id }) => back.has(id));
   const record = job.profile.level === 'B-B' ? finishAndRecord : recordAndStamp;
-  const ended = await record(fx, job, valued, outcomes);
+  const ended = await record(fx, job, lane, valued, outcomes);
   return { ...ended, again, failed: failed + ended.failed, keyFailed: again.length > 0 && !job.signal.aborted };
 }
 
@@ -75,6 +75,7 @@ type Ended = Pick<ChunkResult, 'signed' | 'failed'>;
 async function finishAndRecord(
   fx: ChunkEffects,
   job: ChunkJob,
+  lane: Lane,
   valued: readonly Valued[],
   outcomes: readonly SigningOutcome[],
 ): Promise<Ended> {
@@ -87,6 +88,7 @@ async function finishAndRecord(
   });
   const all = [...outcomes, ...ended];
   await recordDurably(fx, all.length, () => fx.store.recordOutcomes(all));
+  lane.recorded(valued.map(({ intent }) => requestOf(intent)));
   const signed = signedDocuments(finished);
   return { signed, failed: finished.length - signed.length };
 }
@@ -95,12 +97,14 @@ async function finishAndRecord(
 async function recordAndStamp(
   fx: ChunkEffects,
   job: ChunkJob,
+  lane: Lane,
   valued: readonly Valued[],
   outcomes: readonly SigningOutcome[],
 ): Promise<Ended> {
   const made = valued.map(({ intent, document, value }): SigningOutcome => ({ intent: intent.id, document: document.id, value }));
   const all = [...outcomes, ...made];
   await recordDurably(fx, all.length, () => fx.store.recordOutcomes(all));
+  lane.recorded(valued.map(({ intent }) => requestOf(intent)));
   return await stampDocuments(fx, job, valued);
 }
 
@@ -152,7 +156,7 @@ async function callKey(
   const made = await Promise.all(
     items.map(async ({ intent, document, prepared }): Promise<Valued | undefined> => {
       try {
-        const value = await lane.sign(prepared.signature.toBeSigned, signal);
+        const value = await lane.sign(prepared.signature.toBeSigned, signal, requestOf(intent));
         return { intent, document, value: { key: key.name, certificate, signingTime, prepared, value } };
       } catch (thrown) {
         const interrupted = signal.aborted && thrown === signal.reason;

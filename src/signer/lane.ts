@@ -22,6 +22,8 @@ export interface Lane {
    * @throws SealError SEAL-KEY-*, SEAL-SIGN-BAD; the signal's reason when it had not begun
    */
   sign(data: Buffer, signal: AbortSignal, request?: string): Promise<Buffer>;
+  /** The values of these requests are on disk. */
+  recorded(requests: readonly string[]): void;
   /** Whether it was released. */
   readonly ended: boolean;
   /** Ends it; signatures that were not made are given back to the activation. May be called twice. */
@@ -164,6 +166,10 @@ export class PoolLane implements Lane {
       this.poolKey.leave();
       this.#events.signed(this);
     }
+  }
+
+  recorded(requests: readonly string[]): void {
+    this.poolKey.source.recorded?.(requests);
   }
 
   release(): void {

@@ -11,7 +11,7 @@ import type { SigningKey } from '../ports/keys.ts';
  */
 export function signParameters(
   profile: Profile,
-  key: SigningKey,
+  key: Pick<SigningKey, 'chain' | 'keyType'>,
   document: BatchDocument,
   signingTime: number,
   password: Buffer | undefined,

@@ -12,6 +12,8 @@ import type { StepResult } from '../model/step.ts';
 import type { TsaChoice } from '../pki/tsa-selection.ts';
 import type { Path } from '../ports/files.ts';
 
+export { claimSignatures } from './claiming.ts';
+export type { ClaimJob } from './claiming.ts';
 export { SigningPool } from './pool.ts';
 export { poolRules } from './rights.ts';
 export type { SignedDocument } from './finishing.ts';

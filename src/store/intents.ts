@@ -14,6 +14,7 @@ type Outcome = 'signed' | 'spent' | 'unspent' | 'doubt' | 'discarded';
 interface OpenIntent extends SigningIntent {
   readonly batch: string;
   readonly own: 0 | 1;
+  readonly signingTime: number | null;
 }
 
 export interface IntentParts {
@@ -31,15 +32,15 @@ export interface IntentParts {
 export function intents(
   connection: Connection,
   { documents, signatures, values, numberOfKey, writeAudit }: IntentParts,
-): Pick<Methods, 'recordIntents' | 'recordOutcomes' | 'settleDoubts' | 'signatureCounts'> {
+): Pick<Methods, 'recordIntents' | 'openIntents' | 'recordOutcomes' | 'settleDoubts' | 'signatureCounts'> {
   const { db } = connection;
   const batchState = db.prepare<[number], { readonly state: BatchState }>(
     'SELECT state FROM batches WHERE n = (SELECT batch FROM documents WHERE id = ?)',
   );
-  const insert = db.prepare('INSERT INTO intents (document, key, at, own) VALUES (?, ?, ?, ?)');
+  const insert = db.prepare('INSERT INTO intents (document, key, at, own, signing_time) VALUES (?, ?, ?, ?, ?)');
   const close = db.prepare<[Outcome, number, number]>('UPDATE intents SET outcome = ? WHERE id = ? AND document = ? AND outcome IS NULL');
   // Few are open at a time: they are looked through, not the documents.
-  const open = `SELECT i.id, i.document, k.name AS key, i.at, i.own, b.id AS batch FROM intents AS i CROSS JOIN documents AS d ON d.id = i.document
+  const open = `SELECT i.id, i.document, k.name AS key, i.at, i.own, i.signing_time AS signingTime, b.id AS batch FROM intents AS i CROSS JOIN documents AS d ON d.id = i.document
     JOIN keys AS k ON k.n = i.key JOIN batches AS b ON b.n = d.batch WHERE i.outcome IS NULL`;
   const earlier = db.prepare<[number], OpenIntent>(`${open} AND i.id <= ? ORDER BY i.id`);
   const ofBatch = db.prepare<[string], OpenIntent>(`${open} AND b.id = ? ORDER BY i.id`);
@@ -70,32 +71,35 @@ export function intents(
   };
 
   return {
-    recordIntents: (key, ids, at, own = false) => {
+    recordIntents: (key, ids, at, own = false, signingTime) => {
       const number = numberOfKey(key);
       return ids.map((document): SigningIntent => {
         documents.move(document, ['spooled'], 'signing');
         const state = batchState.get(document)?.state;
         if (state !== 'admitted')
           throw new SealError('SEAL-BATCH-STATE', `the batch of document ${document} is ${state ?? 'gone'}, not admitted`);
-        return { id: Number(insert.run(document, number, at, own ? 1 : 0).lastInsertRowid), document, key, at };
+        return { id: Number(insert.run(document, number, at, own ? 1 : 0, signingTime ?? null).lastInsertRowid), document, key, at };
       });
     },
+    openIntents: () =>
+      earlier
+        .all(beforeThisProcess)
+        .flatMap(({ own, signingTime, ...intent }) => (own === 1 || signingTime === null ? [] : [{ ...intent, signingTime }])),
     recordOutcomes: (outcomes) => {
       outcomes.forEach(record);
     },
     settleDoubts: (at, batch, ask = []) => {
       const left = batch === undefined ? earlier.all(beforeThisProcess) : ofBatch.all(batch);
       const discarded = new Map<string, number>();
-      const settled = left.map(({ own, ...intent }): SettledIntent => {
+      const settled = left.map(({ own, id, document, key, at: since, batch: of }): SettledIntent => {
         const outcome = own === 1 ? 'discarded' : 'doubt';
-        const { id, document, key, at: since } = intent;
         close.run(outcome, id, document);
         if (outcome === 'doubt' && ask.includes(key) && documents.state(document) === 'signing') documents.fail(document, inDoubt(key));
         else release.run(document);
         if (outcome === 'doubt')
           writeAudit({ at, actor: 'sealtree', action: 'signature.doubt', details: { intent: id, document, key, since } });
         else discarded.set(key, (discarded.get(key) ?? 0) + 1);
-        return { ...intent, outcome };
+        return { id, document, key, at: since, batch: of, outcome };
       });
       for (const [key, signatures] of discarded)
         writeAudit({ at, actor: 'sealtree', action: 'signature.discarded', details: { key, signatures } });

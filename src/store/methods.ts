@@ -25,6 +25,7 @@ export const methods: { readonly [K in keyof Methods]: 'read' | 'write' | 'alone
   deliveredAt: 'read',
   reusableSignatures: 'read',
   recordIntents: 'write',
+  openIntents: 'read',
   recordOutcomes: 'write',
   signatureValues: 'read',
   recordStamped: 'write',

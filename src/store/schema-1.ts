@@ -52,6 +52,7 @@ CREATE TABLE documents (
 CREATE INDEX documents_state ON documents (batch, state, seq);
 
 -- Never deleted: the ledger of what was asked of each key. own: the key is in our own process.
+-- signing_time: claimed in the signature; with it what was signed can be prepared once more, bit for bit.
 -- outcome NULL: open; spent: no signature recorded, but the key has made one; discarded: what the process may have made ended with it.
 CREATE TABLE intents (
   id       INTEGER PRIMARY KEY,
@@ -59,6 +60,7 @@ CREATE TABLE intents (
   key      INTEGER NOT NULL REFERENCES keys (n),
   at       INTEGER NOT NULL,
   own      INTEGER NOT NULL CHECK (own IN (0, 1)),
+  signing_time INTEGER,
   outcome  TEXT CHECK (outcome IN ('signed', 'spent', 'unspent', 'doubt', 'discarded'))
 ) STRICT;
 CREATE UNIQUE INDEX intents_open ON intents (document) WHERE outcome IS NULL;

@@ -8,7 +8,7 @@ import { isOpenSc, writeOpenScConf } from './opensc.ts';
 import { identify } from './peer.ts';
 import { CardProcess } from './process.ts';
 import type { Readable } from 'node:stream';
-import type { Claimed } from '../../../ports/keys.ts';
+import type { CardClaim } from './left-behind.ts';
 import type { KeyEffects } from '../effects.ts';
 import type { Pkcs11KeyConfig } from '../../../model/config.ts';
 
@@ -98,7 +98,7 @@ export class CardHost {
   }
 
   /** Signatures that an earlier daemon asked for. @param requests see KeySource.claim */
-  async claim(requests: readonly { readonly request: string; readonly at: number }[]): Promise<Map<string, Claimed>> {
+  async claim(requests: readonly { readonly request: string; readonly at: number }[]): Promise<Map<string, CardClaim>> {
     return await this.#left.claim(requests, this.#process, this.#config.timeout);
   }
 

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { readyDescriptor } from './messages.ts';
 import type { ChildProcess } from 'node:child_process';
+import type { Socket } from 'node:net';
 import type { Readable, Writable } from 'node:stream';
 import type { Setup } from './messages.ts';
 
@@ -42,7 +43,7 @@ export async function launch({ setup, sessions, environment }: LaunchOptions): P
     // C_SignAsync blocks a thread of libuv's pool for as long as the card works.
     env: { PATH: path, ...environment, UV_THREADPOOL_SIZE: String(sessions + 4) },
   });
-  const stderr = child.stderr as Readable;
+  const stderr = child.stderr as Socket;
   const ready = child.stdio[readyDescriptor] as Readable;
   // A write to a process that has just died: its end is seen by `exit`.
   const stdin = child.stdin as Writable;
@@ -61,6 +62,8 @@ export async function launch({ setup, sessions, environment }: LaunchOptions): P
       resolve();
     });
   });
+  // Neither it nor what its driver prints keeps the daemon alive.
   child.unref();
+  stderr.unref();
   return { child, socket, secret, stderr };
 }

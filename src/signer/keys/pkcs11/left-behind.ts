@@ -2,11 +2,13 @@ import { SealError } from '../../../errors.ts';
 import { explain } from './events.ts';
 import { ecdsaToDer, isEcdsa } from './mechanisms.ts';
 import { readLastWords, removeLastWords } from './records.ts';
-import type { Claimed } from '../../../ports/keys.ts';
 import type { KeyEffects } from '../effects.ts';
 import type { ClaimedResult } from './messages.ts';
 import type { CardProcess } from './process.ts';
 import type { LastWords } from './records.ts';
+
+/** As `Claimed` of the port, without the certificate. */
+export type CardClaim = { readonly kind: 'made'; readonly value: Buffer } | { readonly kind: 'never' };
 
 /** What card processes that ended without a daemon left for the next one: why, and signatures that nobody has recorded yet. */
 export class LeftBehind {
@@ -60,11 +62,11 @@ export class LeftBehind {
     requests: readonly { readonly request: string; readonly at: number }[],
     process: CardProcess | undefined,
     limit: number,
-  ): Promise<Map<string, Claimed>> {
+  ): Promise<Map<string, CardClaim>> {
     this.read();
     const ids = requests.map(({ request }) => request);
     const answers = process === undefined ? [] : (await process.call('claim', { requests: ids }, limit)).results;
-    const found = new Map<string, Claimed>();
+    const found = new Map<string, CardClaim>();
     const since = process?.inherited?.activation?.since ?? Infinity;
     for (const { request, at } of requests) {
       const answer = answers.find((each) => each.request === request);
@@ -83,7 +85,7 @@ export class LeftBehind {
     this.#words = [];
   }
 
-  #lastWord(request: string): Claimed | undefined {
+  #lastWord(request: string): CardClaim | undefined {
     const signature = this.#words.flatMap(({ words }) => words.signatures).find((each) => each.request === request);
     return signature === undefined
       ? undefined
@@ -92,7 +94,7 @@ export class LeftBehind {
 }
 
 /** @param present whether the process was there when the request was recorded: what it does not know was not asked of it */
-function judge(name: string, answer: ClaimedResult | undefined, present: boolean): Claimed | undefined {
+function judge(name: string, answer: ClaimedResult | undefined, present: boolean): CardClaim | undefined {
   if (answer?.kind === 'made') return { kind: 'made', value: valueOf(answer.raw, answer.mechanism) };
   if (answer?.kind === 'never') return present ? { kind: 'never' } : undefined;
   if (answer === undefined) return undefined;

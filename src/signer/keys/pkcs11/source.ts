@@ -158,7 +158,7 @@ class Pkcs11Source implements KeySource {
       ...(error === undefined ? {} : { reason: error.message, error: error.toJSON() }),
       ...(certificate === undefined ? {} : { certificate: certificate.der }),
       ...(visible === undefined ? {} : describe(visible)),
-      ...(state.kind === 'active' ? { activation: activationStatus(state.activation) } : {}),
+      ...(state.kind === 'active' ? { activation: { ...activationStatus(state.activation), outlives: this.#token.outlives } } : {}),
     };
   }
 
@@ -174,8 +174,27 @@ class Pkcs11Source implements KeySource {
     return this.#token.deactivate();
   }
 
-  claim(requests: readonly { readonly request: string; readonly at: number }[]): Promise<ReadonlyMap<string, Claimed>> {
-    return this.#token.claim(requests);
+  async claim(requests: readonly { readonly request: string; readonly at: number }[]): Promise<ReadonlyMap<string, Claimed>> {
+    const signer = this.#signer();
+    const claims = [...(await this.#token.claim(requests))].flatMap(([request, claim]): [string, Claimed][] => {
+      if (claim.kind === 'never') return [[request, claim]];
+      return signer === undefined ? [] : [[request, { ...claim, signer }]];
+    });
+    return new Map(claims);
+  }
+
+  recorded(requests: readonly string[]): void {
+    this.#token.recorded(requests);
+  }
+
+  /** Whose signatures these are, also while the card waits for its PIN. */
+  #signer(): Pick<SigningKey, 'name' | 'chain' | 'keyType'> | undefined {
+    const { state } = this.#token;
+    const own = state.kind === 'away' ? [] : state.visible.certificates;
+    const certificate = this.#current()?.pair?.certificate ?? foreseeCertificate(this.#config, own, this.#fx.clock.now());
+    if (certificate === undefined) return undefined;
+    const chain = orderChain(certificate, [...own.map(({ der }) => der), ...this.#extra]);
+    return { name: this.name, chain, keyType: certificate.keyType() };
   }
 
   async close(): Promise<void> {
@@ -232,9 +251,6 @@ class Pkcs11Source implements KeySource {
         if (how === undefined) throw noMechanism(config.name, algorithm);
         const asked = { key: key.handle, mechanism: how.call, input: how.input(data), ...(request === undefined ? {} : { request }) };
         return how.output(await this.#token.sign(activation, asked, individual));
-      },
-      recorded: (requests) => {
-        this.#token.recorded(requests);
       },
     };
   }

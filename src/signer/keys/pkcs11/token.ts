@@ -14,7 +14,7 @@ import type { Login } from './logins.ts';
 import type { PlaceConfig } from './place.ts';
 import type { CardProcess } from './process.ts';
 import type { Readers } from './readers.ts';
-import type { Claimed } from '../../../ports/keys.ts';
+import type { CardClaim } from './left-behind.ts';
 import type { Calls, CardActivation, Fault } from './messages.ts';
 import type { Activation, TokenState, Visible } from './state.ts';
 import type { SecretReference } from '../../../model/config.ts';
@@ -159,11 +159,11 @@ export class Token {
   }
 
   /** See KeySource.claim. */
-  async claim(requests: readonly { readonly request: string; readonly at: number }[]): Promise<ReadonlyMap<string, Claimed>> {
+  async claim(requests: readonly { readonly request: string; readonly at: number }[]): Promise<ReadonlyMap<string, CardClaim>> {
     return await this.#host.claim(requests);
   }
 
-  /** See SigningKey.recorded. */
+  /** See KeySource.recorded. */
   recorded(requests: readonly string[]): void {
     this.#host.recorded(requests);
   }
@@ -197,7 +197,8 @@ export class Token {
     if (state.kind === 'active') this.#fx.log.info({ key: this.config.name, serial: state.visible.view.serial }, 'card is active');
     else {
       // Between insertion and login with the configured PIN nobody needs to do anything.
-      const level = state.kind === 'waiting' && this.#logins.willTry(state.visible) ? 'debug' : 'warn';
+      const expected = this.#poll === undefined || (state.kind === 'waiting' && this.#logins.willTry(state.visible));
+      const level = expected ? 'debug' : 'warn';
       this.#fx.log[level]({ key: this.config.name, state: state.state, error: state.error.toJSON() }, 'card cannot sign now');
     }
     this.#tell();

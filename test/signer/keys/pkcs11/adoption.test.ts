@@ -143,7 +143,7 @@ describe('card processes outlive the daemon', needs('softhsm', 'softhsm-dev', 'g
       assert.ok(isThere(pid));
       for (let round = 0; round < 2; round++) {
         const { source, log } = await next(t, config, runDir);
-        assert.deepEqual(source.status().activation, { since, until });
+        assert.deepEqual(source.status().activation, { since, until, outlives: true });
         await signs(source);
         assert.ok(log.lines.some(({ fields }) => fields['pid'] === pid));
         // A command that only borrowed the card leaves it as it was.
@@ -186,7 +186,7 @@ describe('card processes outlive the daemon', needs('softhsm', 'softhsm-dev', 'g
     // Asked again: the same value at once, although the card would sign a PSS signature differently each time.
     const again = await source.key()?.sign(signedData('17'), { digest: 'sha256' }, { request: '17' });
     isSignature(again, '17');
-    source.key()?.recorded?.(['17']);
+    source.recorded?.(['17']);
     await systemClock.sleep(50);
     assert.equal(await value(source, '17'), 'never');
   });
@@ -205,7 +205,7 @@ describe('card processes outlive the daemon', needs('softhsm', 'softhsm-dev', 'g
     isSignature(await value(source, '5'), '5');
     assert.equal(await value(source, '6'), undefined, 'of what it did not see the new process knows nothing');
     await source.activate(Buffer.from(testPin));
-    source.key()?.recorded?.(['5']);
+    source.recorded?.(['5']);
     assert.ok(!readdirSync(runDir).some((name) => name.endsWith('.last')));
   });
 
