@@ -1,12 +1,18 @@
 import { startOfDay } from '../archive/local-time.ts';
 import { SealError } from '../errors.ts';
 import { parseCertificate, summarize } from '../formats/x509.ts';
-import type { KeySource, KeyStatus } from '../ports/keys.ts';
+import type { KeyActivation, KeySource, KeyStatus } from '../ports/keys.ts';
+import type { PoolView } from '../signer/sign.ts';
 import type { App } from './context.ts';
 import { isoTime } from './views.ts';
 
 /** A key as `key list` shows it. */
-export interface KeyView extends Pick<KeyStatus, 'name' | 'source' | 'reason' | 'error' | 'pinTriesLeft' | 'reader' | 'token'> {
+export interface KeyView extends Pick<
+  KeyStatus,
+  'name' | 'source' | 'reason' | 'error' | 'pinTriesLeft' | 'wrongPins' | 'reader' | 'token'
+> {
+  /** Of a card that is there; tries that no `pinTriesLeft` tells are unknown: modules report them badly. */
+  readonly pin?: 'entered' | 'needed' | 'locked';
   /** `closed`: no daemon runs, so nobody has looked. */
   readonly state: KeyStatus['state'] | 'closed';
   readonly certificate?: {
@@ -16,7 +22,7 @@ export interface KeyView extends Pick<KeyStatus, 'name' | 'source' | 'reason' | 
     readonly notAfter: string;
     readonly daysLeft: number;
   };
-  readonly activation?: { readonly since: string; readonly until?: string };
+  readonly activation?: { readonly since: string; readonly until?: string; readonly minutesLeft?: number };
   readonly signaturesLeft?: number;
   readonly signaturesToday: number;
   readonly signatures: number;
@@ -53,14 +59,33 @@ export async function keyView({ fx, config }: Pick<App, 'fx' | 'config'>, source
   const now = fx.clock.now();
   return {
     ...status,
+    ...pinState(status, activation !== undefined),
     ...(certificate === undefined ? {} : { certificate: describe(certificate, now) }),
-    ...(activation === undefined
-      ? {}
-      : {
-          activation: { since: isoTime(activation.since), ...(activation.until === undefined ? {} : { until: isoTime(activation.until) }) },
-        }),
+    ...(activation === undefined ? {} : { activation: describeActivation(activation, now) }),
     ...(activation?.signaturesLeft === undefined ? {} : { signaturesLeft: activation.signaturesLeft }),
     ...(await counts({ fx, config }, source.name)),
+  };
+}
+
+function describeActivation({ since, until }: KeyActivation, now: number): NonNullable<KeyView['activation']> {
+  const left = until === undefined ? {} : { until: isoTime(until), minutesLeft: Math.max(0, Math.floor((until - now) / 60_000)) };
+  return { since: isoTime(since), ...left };
+}
+
+function pinState({ source, state, reader }: Pick<KeyStatus, 'source' | 'state' | 'reader'>, active: boolean): Pick<KeyView, 'pin'> {
+  if (source !== 'pkcs11' || reader === undefined) return {};
+  return { pin: active ? 'entered' : state === 'pin-locked' ? 'locked' : 'needed' };
+}
+
+/** What only the pool knows: what an activation still allows, and that a key rests after a failure. */
+export function withPool(key: KeyView, pool: readonly PoolView[]): KeyView {
+  const view = pool.find((own) => own.key === key.name);
+  if (view === undefined) return key;
+  const { signaturesLeft, rest } = view;
+  return {
+    ...key,
+    ...(signaturesLeft === undefined ? {} : { signaturesLeft }),
+    ...(rest === undefined || key.state !== 'ready' ? {} : { state: 'resting' as const, reason: rest.message, error: rest }),
   };
 }
 

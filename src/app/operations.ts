@@ -12,7 +12,7 @@ import { approveBatch, cancelBatch, retryBatch, type BatchAnswer } from './batch
 import { listBatches, showBatch, type BatchDetails, type BatchListArgs, type BatchShowArgs } from './batches.ts';
 import type { Call } from './context.ts';
 import { activateKey, deactivateKey } from './key-activation.ts';
-import { keyViews, type KeyView } from './keys.ts';
+import { keyViews, withPool, type KeyView } from './keys.ts';
 import { probeTsas } from './probe.ts';
 import { periodReport, type PeriodReport } from './report.ts';
 import type { Service } from './service.ts';
@@ -103,7 +103,7 @@ export const operations: { readonly [Name in OperationName]: Operation<Name> } =
     run: async ({ app, trust }, args, call) => await exportRecords(app.fx, await trust(), args, call),
   },
   'archive.find': { mode: 'read', args: z.object({ what: z.string() }), run: async ({ app }, args) => await findObject(app.fx, args) },
-  'key.list': { mode: 'live', args: none, run: async ({ app }) => await keyViews(app) },
+  'key.list': { mode: 'live', args: none, run: async ({ app, pool }) => (await keyViews(app)).map((key) => withPool(key, pool.view())) },
   'key.activate': { mode: 'act', args: z.object({ name: id }), run: activateKey },
   'key.deactivate': { mode: 'act', args: z.object({ name: id }), run: deactivateKey },
   'key.test': { mode: 'act', args: z.object({ name: id }), run: testKey },

@@ -1,11 +1,10 @@
 import { quotaStart } from '../pki/tsa-selection.ts';
 import { startOfDay } from '../archive/local-time.ts';
 import { whatIsDue } from '../archive/schedule.ts';
-import type { PoolView } from '../signer/sign.ts';
 import { attention } from './attention.ts';
 import type { App } from './context.ts';
 import { diskStatus } from './disks.ts';
-import { keyViews, type KeyView } from './keys.ts';
+import { keyViews, withPool } from './keys.ts';
 import type { TsaProbe } from './probe.ts';
 import { failedBatches, groupWaiting } from './status-batches.ts';
 import type { LiveStatus, StatusReport } from './status-report.ts';
@@ -16,7 +15,7 @@ export type { LiveStatus, RootStatus, StatusReport } from './status-report.ts';
 /** `status`: what is under way, what waits for whom, what failed, and what is due. @param probe how the authorities answered just now */
 export async function status(app: App, live: LiveStatus, probe?: readonly TsaProbe[]): Promise<StatusReport> {
   const { fx, config } = app;
-  const keys = withAllowances(await keyViews(app), live.pool ?? []);
+  const keys = (await keyViews(app)).map((key) => withPool(key, live.pool ?? []));
   const unfinished = await fx.store.unfinished();
   const waiting = unfinished.flatMap((batch) =>
     batch.waiting === undefined
@@ -44,14 +43,6 @@ export async function status(app: App, live: LiveStatus, probe?: readonly TsaPro
       ...attention(report, unfinished, fx.clock.now()),
     ],
   };
-}
-
-/** What an activation still allows is counted by the pool. */
-function withAllowances(keys: readonly KeyView[], pool: readonly PoolView[]): KeyView[] {
-  return keys.map((key) => {
-    const left = pool.find((view) => view.key === key.name)?.signaturesLeft;
-    return left === undefined ? key : { ...key, signaturesLeft: left };
-  });
 }
 
 async function archiveStatus({ fx, config }: App): Promise<StatusReport['archive']> {

@@ -17,6 +17,8 @@ export interface KeyStatus {
   readonly certificate?: Buffer;
   /** Tries left for the PIN when the module reports them. */
   readonly pinTriesLeft?: number;
+  /** Wrong PINs we have sent since the right one was last sent. */
+  readonly wrongPins?: number;
   readonly reader?: string;
   readonly token?: { readonly label: string; readonly serial: string };
   readonly activation?: KeyActivation;

@@ -1,4 +1,4 @@
-import { SealError } from '../errors.ts';
+import { SealError, type ErrorReport } from '../errors.ts';
 import { explainBlockage } from './blockage.ts';
 import { Limits } from './limits.ts';
 import { PoolLane } from './lane.ts';
@@ -35,6 +35,8 @@ export interface PoolView {
   /** ms for one signature, as seen lately; 0: not known. */
   readonly pace: number;
   readonly signaturesLeft?: number;
+  /** Why it rests although its source says that it could sign. */
+  readonly rest?: ErrorReport;
 }
 
 export type PoolEffects = Pick<Effects, 'clock' | 'keys' | 'log' | 'store'>;
@@ -123,6 +125,7 @@ export class SigningPool {
       busy: key.busy,
       pace: key.pace,
       ...(key.allowance === undefined ? {} : { signaturesLeft: Math.max(0, key.allowance.left) }),
+      ...(key.resting && key.rest !== undefined ? { rest: key.rest.error.toJSON() } : {}),
     }));
   }
 

@@ -21,6 +21,8 @@ describe('real PC/SC: PINs', needs('pcsc', 'opensc', 'openssl'), () => {
     await until('the batch waits', async () => (await house.run('status')).stdout.includes('PIN'));
     assert.deepEqual(await tries(stack), [1, 2], 'the machine repeats nothing, whoever waits');
     assert.equal(await house.activate('card', '222222'), 'SEAL-KEY-PIN-INCORRECT');
+    const { wrongPins, pin } = await house.key('card');
+    assert.deepEqual([wrongPins, pin], [2, 'needed'], 'OpenSC does not tell what is left: we count ourselves');
     assert.equal(await house.activate('card', '333333'), 'SEAL-KEY-PIN-LOCKED');
     assert.equal((await house.key('card')).state, 'pin-locked');
     assert.notEqual(await house.activate('card', cardPin), 'ready');

@@ -4,7 +4,7 @@ import { SealError } from '../../errors.ts';
 import { action, type GlobalOptions, type SetExit } from '../command.ts';
 import { Exit } from '../exit.ts';
 import { readPin } from '../../compose.ts';
-import type { Terminal } from '../terminal.ts';
+import { printKeys } from '../show/keys.ts';
 
 /** `key list|activate|deactivate|test` */
 export function keyCommands(program: Command, setExit: SetExit): void {
@@ -12,8 +12,7 @@ export function keyCommands(program: Command, setExit: SetExit): void {
   action(key.command('list').description('state of every key, and why'), setExit, async (session) => {
     const keys = await session.call('key.list', {});
     session.terminal.result(keys);
-    for (const view of keys) printKey(session.terminal, view);
-    if (keys.length === 0) session.terminal.print('no keys are configured');
+    printKeys(session.terminal, keys);
     return Exit.done;
   });
   action<GlobalOptions & { pinFile?: string }>(
@@ -31,14 +30,14 @@ export function keyCommands(program: Command, setExit: SetExit): void {
       if (pin.length === 0) throw new SealError('SEAL-USAGE', 'no PIN was entered', { hint: 'nothing was tried; repeat the command' });
       const view = await session.call('key.activate', { name }, pin);
       session.terminal.result(view);
-      printKey(session.terminal, view);
+      printKeys(session.terminal, [view]);
       return view.state === 'ready' ? Exit.done : Exit.notYet;
     },
   );
   action(key.command('deactivate <name>').description('end the activation of a card'), setExit, async (session, [name = '']) => {
     const view = await session.call('key.deactivate', { name });
     session.terminal.result(view);
-    printKey(session.terminal, view);
+    printKeys(session.terminal, [view]);
     return Exit.done;
   });
   action(key.command('test <name>').description('make one signature and verify it; it counts'), setExit, async (session, [name = '']) => {
@@ -58,20 +57,4 @@ function demandPin(key: KeyView | undefined, name: string): void {
       hint: '“passphrase:” of the key tells where it is; restart the daemon when it was changed',
     });
   if ((key.state === 'pin-locked' || key.state === 'absent') && key.error !== undefined) throw SealError.from(key.error);
-}
-
-function printKey(terminal: Terminal, key: KeyView): void {
-  const mark =
-    key.state === 'ready'
-      ? terminal.style('green', '✓')
-      : key.state === 'pin-needed' || key.state === 'closed'
-        ? terminal.style('yellow', '!')
-        : terminal.style('red', '✗');
-  const certificate = key.certificate === undefined ? '' : `  ${key.certificate.subject}, ${key.certificate.daysLeft} days left`;
-  terminal.print(`${mark} ${key.name}  ${key.source}  ${key.state}${certificate}`);
-  if (key.reason !== undefined) terminal.print(`    ${key.error === undefined ? '' : `${key.error.code} `}${key.reason}`);
-  if (key.error?.hint !== undefined) terminal.print(`    ${terminal.style('cyan', 'hint')}: ${key.error.hint}`);
-  terminal.print(
-    `    ${key.signaturesToday} signatures today, ${key.signatures} ever${key.inDoubt > 0 ? `, ${key.inDoubt} in doubt` : ''}${key.signaturesLeft === undefined ? '' : `, ${key.signaturesLeft} left`}`,
-  );
 }

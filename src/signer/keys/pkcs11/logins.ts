@@ -2,6 +2,7 @@ import { SealError, asSealError } from '../../../errors.ts';
 import { explain } from './events.ts';
 import { CardFault } from './process.ts';
 import { UnattendedPin } from './unattended.ts';
+import { WrongPins } from './wrong-pins.ts';
 import type { KeyEffects } from '../effects.ts';
 import type { CardHost } from './host.ts';
 import type { TokenKey } from './messages.ts';
@@ -22,11 +23,14 @@ export interface Login {
 
 /** ms a person has at the reader. */
 const pinPadMs = 120_000;
+/** CKR_PIN_INCORRECT, CKR_PIN_LOCKED */
+const wrongPin: ReadonlySet<number> = new Set([160, 164]);
 
 /** Logins of one token: by a person, and with a configured PIN as long as the machine may try. */
 export class Logins {
   /** A person deactivated the card, or entered a wrong PIN: the configured PIN is not used until somebody opens or activates it. */
   held = false;
+  readonly wrong: WrongPins;
   readonly #config: LoginConfig;
   readonly #fx: KeyEffects;
   readonly #host: CardHost;
@@ -38,12 +42,14 @@ export class Logins {
     this.#config = config;
     this.#fx = fx;
     this.#host = host;
+    this.wrong = new WrongPins(fx);
     this.#unattended = new UnattendedPin(fx);
   }
 
   /** Another card, or the same once more: what was tried before counts no longer here (it does in the database). */
-  inserted(): void {
+  async inserted(serial: string): Promise<void> {
     this.#tried = false;
+    await this.wrong.inserted(serial);
   }
 
   /** Whether the configured PIN will be used. */
@@ -59,7 +65,7 @@ export class Logins {
     const { serial, pin } = visible.view;
     const secret = await this.readPin();
     try {
-      await this.#unattended.begin(serial, pin);
+      await this.#unattended.begin(serial, this.wrong.last ? 'last-try' : pin);
       return await this.withPin(visible, secret);
     } catch (thrown) {
       // From now on a person is needed, or the next insertion: not each second again.
@@ -86,8 +92,10 @@ export class Logins {
           ? await process.call('login', lasting, pinPadMs)
           : await process.withPin(pin, async (door) => await process.call('login', { ...lasting, door }, timeout));
       await this.#unattended.forget(serial);
+      await this.wrong.clear();
       return { keys, since };
     } catch (thrown) {
+      if (thrown instanceof CardFault && wrongPin.has(thrown.fault.rv)) await this.wrong.add();
       // The card has said something else than that the PIN is wrong. A process that died has said nothing.
       if (thrown instanceof CardFault && !isAboutPin(this.#config.name, thrown)) await this.#unattended.forget(serial);
       throw thrown;

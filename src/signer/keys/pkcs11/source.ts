@@ -157,7 +157,7 @@ class Pkcs11Source implements KeySource {
       state: problem !== undefined ? 'unusable' : state.kind === 'active' ? 'ready' : state.state,
       ...(error === undefined ? {} : { reason: error.message, error: error.toJSON() }),
       ...(certificate === undefined ? {} : { certificate: certificate.der }),
-      ...(visible === undefined ? {} : describe(visible)),
+      ...(visible === undefined ? {} : describe(visible, this.#token.wrongPins)),
       ...(state.kind === 'active' ? { activation: { ...activationStatus(state.activation), outlives: this.#token.outlives } } : {}),
     };
   }
@@ -268,10 +268,11 @@ class Pkcs11Source implements KeySource {
   }
 }
 
-function describe({ view }: Visible): Pick<KeyStatus, 'reader' | 'token' | 'pinTriesLeft'> {
+function describe({ view }: Visible, wrongPins: number): Pick<KeyStatus, 'reader' | 'token' | 'pinTriesLeft' | 'wrongPins'> {
   return {
     reader: view.reader,
     token: { label: view.label, serial: view.serial },
+    ...(wrongPins === 0 ? {} : { wrongPins }),
     ...(view.pin === 'locked' ? { pinTriesLeft: 0 } : view.pin === 'last-try' ? { pinTriesLeft: 1 } : {}),
   };
 }

@@ -75,6 +75,11 @@ export class Token {
     );
   }
 
+  /** See KeyStatus. */
+  get wrongPins(): number {
+    return this.#logins.wrong.count;
+  }
+
   onChange(call: () => void): void {
     this.#listeners.push(call);
   }
@@ -248,7 +253,7 @@ export class Token {
       this.#activated(visible, inherited);
       return;
     }
-    if (view.fresh) this.#logins.inserted();
+    if (view.fresh) await this.#logins.inserted(view.serial);
     if (state.kind === 'active' && !view.fresh) this.#set(waiting(this.config.name, visible, explain(this.config.name, lostLogin).error));
     else if (state.kind === 'waiting' && !view.fresh) this.#set(waiting(this.config.name, visible, stillValid(state.error)));
     else this.#set(waiting(this.config.name, visible, this.#host.news()));
