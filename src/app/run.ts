@@ -123,6 +123,7 @@ class Daemon {
     const { log } = app.fx;
     await endInterrupted(app);
     await settleDoubts({ ...app, fx: inModule(app.fx, 'signer') });
+    await this.#service.pool.recount();
     const resumed = await runner.resume();
     if (resumed > 0) log.info({ batches: resumed }, 'unfinished batches are taken up again');
   }

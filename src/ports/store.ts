@@ -87,6 +87,12 @@ export interface BatchStore {
    */
   settleDoubts(at: number, batch?: string, ask?: readonly string[]): Promise<SettledIntent[]>;
   signatureCounts(key: string, since: number): Promise<SignatureCounts>;
+  /**
+   * Signatures of an activation, whatever the clock does: when it is first asked for, every later intent of the key belongs to it, until another
+   * activation is asked for.
+   * @param since identifies it, UTC ms
+   */
+  activationCounts(key: string, since: number): Promise<SignatureCounts>;
 }
 
 export interface SignatureCounts {

@@ -39,15 +39,21 @@ export class Limits {
     poolKey.allowance = undefined;
     if (since === undefined) return;
     poolKey.limit = undefined;
-    const most = this.#rules.keys.get(poolKey.name)?.maxSignatures;
-    if (most !== undefined) await this.#count(poolKey, most, since);
+    await this.#count(poolKey, since);
   }
 
-  async #count(poolKey: PoolKey, most: number, since: number): Promise<void> {
+  /** Counts anew: what an earlier process left open is settled. */
+  async recount(poolKey: PoolKey): Promise<void> {
+    if (poolKey.since !== undefined) await this.#count(poolKey, poolKey.since);
+  }
+
+  /** Also without a limit: a limit that is configured later counts from the begin of the activation. */
+  async #count(poolKey: PoolKey, since: number): Promise<void> {
+    const most = this.#rules.keys.get(poolKey.name)?.maxSignatures;
     this.#counting.add(poolKey.name);
     try {
-      const { signed, doubt, open } = await this.#fx.store.signatureCounts(poolKey.name, since);
-      if (poolKey.since === since) poolKey.allowance = { left: most - signed - doubt - open };
+      const { signed, doubt, open } = await this.#fx.store.activationCounts(poolKey.name, since);
+      if (poolKey.since === since && most !== undefined) poolKey.allowance = { left: most - signed - doubt - open };
     } catch (thrown) {
       this.#fx.log.error(
         { key: poolKey.name, error: asSealError(thrown).toJSON() },

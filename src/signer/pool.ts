@@ -129,6 +129,12 @@ export class SigningPool {
     }));
   }
 
+  /** Counts anew what activations allow, after intents of an earlier process were settled and before anything is signed. */
+  async recount(): Promise<void> {
+    await Promise.all([...this.#keys.values()].map(async (key) => { await this.#limits.recount(key); })); // prettier-ignore
+    this.#deal();
+  }
+
   /** Lets nobody in any more; lanes that are out end by themselves. The sources are closed by whoever opened them. */
   close(): void {
     this.#closed = true;

@@ -9,6 +9,8 @@ import type { ValueRows } from './values.ts';
 import type { BatchState, SettledIntent, SigningIntent } from '../model/batch.ts';
 import type { SignatureCounts, SigningOutcome } from '../ports/store.ts';
 
+const none: SignatureCounts = { signed: 0, doubt: 0, open: 0, discarded: 0 };
+
 type Outcome = 'signed' | 'spent' | 'unspent' | 'doubt' | 'discarded';
 /** An intent that nobody has closed. */
 interface OpenIntent extends SigningIntent {
@@ -32,7 +34,7 @@ export interface IntentParts {
 export function intents(
   connection: Connection,
   { documents, signatures, values, numberOfKey, writeAudit }: IntentParts,
-): Pick<Methods, 'recordIntents' | 'openIntents' | 'recordOutcomes' | 'settleDoubts' | 'signatureCounts'> {
+): Pick<Methods, 'recordIntents' | 'openIntents' | 'recordOutcomes' | 'settleDoubts' | 'signatureCounts' | 'activationCounts'> {
   const { db } = connection;
   const batchState = db.prepare<[number], { readonly state: BatchState }>(
     'SELECT state FROM batches WHERE n = (SELECT batch FROM documents WHERE id = ?)',
@@ -45,12 +47,26 @@ export function intents(
   const earlier = db.prepare<[number], OpenIntent>(`${open} AND i.id <= ? ORDER BY i.id`);
   const ofBatch = db.prepare<[string], OpenIntent>(`${open} AND b.id = ? ORDER BY i.id`);
   const release = db.prepare("UPDATE documents SET state = 'spooled' WHERE id = ? AND state = 'signing'");
-  const counts = db.prepare<[string, number], SignatureCounts>(`SELECT
+  const counts = `SELECT
       count(*) FILTER (WHERE outcome IN ('signed', 'spent')) AS signed, count(*) FILTER (WHERE outcome = 'doubt') AS doubt,
       count(*) FILTER (WHERE outcome IS NULL) AS open, count(*) FILTER (WHERE outcome = 'discarded') AS discarded
-    FROM intents WHERE key = (SELECT n FROM keys WHERE name = ?) AND at >= ?`);
+    FROM intents WHERE key = (SELECT n FROM keys WHERE name = ?) AND `;
+  const countsSince = db.prepare<[string, number], SignatureCounts>(`${counts} at >= ?`);
+  const countsAfter = db.prepare<[string, number], SignatureCounts>(`${counts} id > ?`);
+  const mark = db.prepare<[string], { readonly value: string }>('SELECT value FROM meta WHERE key = ?');
+  const setMark = db.prepare<[string, string]>('INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)');
   const lastIntent = db.prepare<[], { readonly id: number }>('SELECT coalesce(max(id), 0) AS id FROM intents');
   const beforeThisProcess = lastIntent.get()?.id ?? 0;
+
+  /** The last intent before the activation. */
+  const activationStart = (key: string, since: number): number => {
+    const name = `activation:${key}`;
+    const [known, after] = (mark.get(name)?.value ?? '').split(' ').map(Number);
+    if (known === since && after !== undefined) return after;
+    const last = lastIntent.get()?.id ?? 0;
+    setMark.run(name, `${since} ${last}`);
+    return last;
+  };
 
   const record = (outcome: SigningOutcome): void => {
     const { intent, document } = outcome;
@@ -105,7 +121,8 @@ export function intents(
         writeAudit({ at, actor: 'sealtree', action: 'signature.discarded', details: { key, signatures } });
       return settled;
     },
-    signatureCounts: (key, since) => counts.get(key, since) ?? { signed: 0, doubt: 0, open: 0, discarded: 0 },
+    signatureCounts: (key, since) => countsSince.get(key, since) ?? none,
+    activationCounts: (key, since) => countsAfter.get(key, activationStart(key, since)) ?? none,
   };
 }
 

@@ -33,6 +33,7 @@ export const methods: { readonly [K in keyof Methods]: 'read' | 'write' | 'alone
   failDocuments: 'write',
   settleDoubts: 'write',
   signatureCounts: 'read',
+  activationCounts: 'write',
   openTree: 'write',
   appendLeaves: 'write',
   seal: 'write',

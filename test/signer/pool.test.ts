@@ -39,7 +39,7 @@ function house(
   const clock = new ManualClock();
   const names = Object.keys(cards);
   const sources = names.map((name) => new FakeSource(name, clock, { identity, ...cards[name] }));
-  const store = { signatureCounts: () => Promise.resolve(counts) } as unknown as Store;
+  const store = { activationCounts: () => Promise.resolve(counts) } as unknown as Store;
   const log = new CollectingLog();
   const pool = new SigningPool(
     { clock, keys: sources, log, store },
@@ -388,6 +388,60 @@ describe('always', () => {
   });
 });
 
+test('no activation signs more than it may: any number of workers, failures of every kind, kills and restarts', async () => {
+  const plans = fc.record({
+    most: fc.integer({ min: 1, max: 6 }),
+    workers: fc.integer({ min: 1, max: 4 }),
+    concurrency: fc.integer({ min: 1, max: 3 }),
+    chunk: fc.constantFrom(1, 1, 3),
+    // What happens to each signature; `kill`: the process ends before the outcome is recorded.
+    events: fc.array(fc.constantFrom('signed', 'signed', 'signed', 'refused', 'lost', 'kill', 'settle', 'turn'), {
+      minLength: 4,
+      maxLength: 30,
+    }),
+  });
+  await fc.assert(
+    fc.asyncProperty(plans, async ({ most, workers, concurrency, chunk, events }) => {
+      const store = new CountingStore();
+      const clock = new ManualClock();
+      const source = new FakeSource('a', clock, { identity, concurrency, chunk });
+      const rules = { keys: new Map([['a', { roots: [], maxSignatures: most }]]), roots: new Map([['r', ['a']]]) };
+      let next = 0;
+      for (;;) {
+        // A process: until a kill, or until everything that should happen has happened.
+        const pool = new SigningPool({ clock, keys: [source], log: new CollectingLog(), store: store.asStore() }, rules);
+        const killed = new AbortController();
+        const over = (): boolean => killed.signal.aborted;
+        const work = async (): Promise<void> => {
+          while (next < events.length && !over()) {
+            const lane = await pool.acquire(wish({ keys: ['a'], wanted: chunk }), killed.signal);
+            if (!(await lane.ready(killed.signal))) continue;
+            const ids = store.intend(lane.count);
+            for (const id of ids) {
+              const event = events[next++] ?? 'signed';
+              if (event === 'turn') await clock.advance(-86_400_000);
+              source.before = () => {
+                if (event === 'refused') throw new SealError('SEAL-KEY-PIN-NEEDED', 'refused');
+                if (event === 'lost') throw new SealError('SEAL-KEY-DEVICE', 'lost');
+              };
+              const outcome = await lane.sign(data, killed.signal).then(() => 'signed', () => (event === 'refused' ? 'unspent' : 'spent')); // prettier-ignore
+              if (event === 'kill') killed.abort(new Error('killed'));
+              if (over()) return;
+              store.settle(id, outcome);
+            }
+            lane.release();
+          }
+        };
+        await Promise.allSettled(Array.from({ length: workers }, work));
+        store.settleOpen();
+        assert.ok(source.signatures <= most, `${source.signatures} of ${most}`);
+        if (!over()) break;
+      }
+    }),
+    { numRuns: 200 },
+  );
+});
+
 test('the count comes from the database', async (t: TestContext) => {
   const clock = new ManualClock();
   const store = await temporaryStore(t, clock);
@@ -398,3 +452,34 @@ test('the count comes from the database', async (t: TestContext) => {
   );
   assert.equal((await one(pool, wish({ keys: ['a'] }))).key.name, 'a');
 });
+
+/** The intents of one key as the store counts them. */
+class CountingStore {
+  readonly #outcomes: string[] = [];
+  #mark: { readonly since: number; readonly after: number } | undefined;
+
+  /** @returns ids */
+  intend(count: number): number[] {
+    return Array.from({ length: count }, () => this.#outcomes.push('open') - 1);
+  }
+
+  settle(id: number, outcome: string): void {
+    this.#outcomes[id] = outcome;
+  }
+
+  /** As after a kill: in doubt. */
+  settleOpen(): void {
+    for (const [id, outcome] of this.#outcomes.entries()) if (outcome === 'open') this.#outcomes[id] = 'doubt';
+  }
+
+  asStore(): Store {
+    return {
+      activationCounts: (_: string, since: number) => {
+        if (this.#mark?.since !== since) this.#mark = { since, after: this.#outcomes.length };
+        const own = this.#outcomes.slice(this.#mark.after);
+        const count = (...wanted: string[]): number => own.filter((outcome) => wanted.includes(outcome)).length;
+        return Promise.resolve({ signed: count('signed', 'spent'), doubt: count('doubt'), open: count('open'), discarded: 0 });
+      },
+    } as unknown as Store;
+  }
+}

@@ -143,13 +143,19 @@ export function signingSuite(open: OpenStoreUnderTest): void {
     assert.equal((await store.batch('b1'))?.failed, 1);
     assert.deepEqual(await store.signatureCounts('card-1', 5_000), { signed: 2, doubt: 0, open: 0, discarded: 0 });
     assert.deepEqual(await store.signatureCounts('card-1', 5_001), { signed: 0, doubt: 0, open: 0, discarded: 0 });
+    // An activation counts what comes after it was first seen, whatever the clock says.
+    assert.equal((await store.activationCounts('card-1', 9_000)).signed, 0);
+    assert.deepEqual(await store.activationCounts('card-2', 9_000), { signed: 0, doubt: 0, open: 0, discarded: 0 });
     await assert.rejects(store.recordOutcomes(outcomes.slice(0, 1)), sealError('SEAL-BATCH-STATE'));
   });
 
   test('a signature that was made is counted even when its document has failed meanwhile', async (t) => {
     const { store } = await open(t);
     const documents = (await batchWith(store, 'b1', newDocuments(1))).map(({ id }) => id);
+    assert.equal((await store.activationCounts('card-1', 77)).open, 0);
     const intents = await store.recordIntents('card-1', documents, 1);
+    assert.equal((await store.activationCounts('card-1', 77)).open, documents.length);
+    assert.equal((await store.activationCounts('card-1', 78)).open, 0);
     await store.failDocuments(documents.map((document) => ({ document, error: failure })));
     await store.recordOutcomes(intents.map(({ id, document }) => ({ intent: id, document, signature: newSignature() })));
     assert.deepEqual(
