@@ -7,6 +7,7 @@ import { certifyForEvaluation } from '../src/app/tsa.ts';
 import { systemClock } from '../src/effects/clock.ts';
 import { nodeFiles } from '../src/effects/files.ts';
 import { systemRandom } from '../src/effects/random.ts';
+import { buildShim } from '../test/support/p11-shim.ts';
 import type { CardWork } from './card.ts';
 import { DemoFailure, DemoNeeds, type Story } from './story.ts';
 
@@ -20,6 +21,8 @@ const places = [
   '/opt/homebrew/lib/softhsm/libsofthsm2.so',
 ];
 const cards = ['card-1', 'card-2'] as const;
+/** ms of a signature, as with a real card. */
+export const signatureMs = 300;
 
 /**
  * SoftHSM's module: $SOFTHSM2_MODULE, or where distributions put it.
@@ -42,13 +45,17 @@ export function softHsmModule(): string {
   return found;
 }
 
-/** Two SoftHSM tokens with keys of their own, certified by the evaluation authority, as pool `cards` of both roots. */
-export async function addCards(story: Story, module: string): Promise<void> {
+/**
+ * Two SoftHSM tokens with keys of their own, certified by the evaluation authority, as pool `cards` of both roots; as slow as real cards where
+ * the module that slows them down can be compiled. @returns whether they are slow
+ */
+export async function addCards(story: Story, module: string): Promise<boolean> {
   const directory = join(story.directory, 'cards');
   const environment = { SOFTHSM2_CONF: join(directory, 'softhsm2.conf') };
+  const control = join(directory, 'delay');
   if (existsSync(environment.SOFTHSM2_CONF)) {
     story.say('The cards of the earlier run are used again.');
-    return;
+    return existsSync(control);
   }
   mkdirSync(join(directory, 'tokens'), { recursive: true, mode: 0o700 });
   const files = nodeFiles();
@@ -68,8 +75,28 @@ export async function addCards(story: Story, module: string): Promise<void> {
   } finally {
     await files.close();
   }
-  configure(story, module, environment);
+  const shim = slowModule();
+  if (shim === undefined) {
+    configure(story, module, environment);
+    story.say(
+      'They sign without the delay of real cards: the module that adds it needs gcc and libsofthsm2-dev (apt-get install gcc libsofthsm2-dev).',
+    );
+  } else {
+    writeFileSync(control, `delay_ms=${signatureMs}\n`);
+    configure(story, shim, { ...environment, P11SHIM_CTL: control, P11SHIM_MODULE: module });
+    story.say(`They take ${signatureMs / 1000} s for a signature, as real cards do.`);
+  }
   story.say('roots.yaml: both cards are the pool “cards”, and both roots sign with it');
+  return shim !== undefined;
+}
+
+/** A module between SoftHSM and us that lets each signature take its time; undefined where it cannot be compiled. */
+function slowModule(): string | undefined {
+  try {
+    return buildShim();
+  } catch {
+    return undefined;
+  }
 }
 
 function configure(story: Story, module: string, environment: Readonly<Record<string, string>>): void {

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { placeBatches } from './batches.ts';
+import { showCards } from './at-once.ts';
 import { addCards, softHsmModule } from './cards.ts';
 import { checkDelivery, changeOneByte, listing } from './checks.ts';
 import { DemoFailure, DemoNeeds, quoted, Story, top } from './story.ts';
@@ -29,7 +30,7 @@ async function main(): Promise<void> {
 
   story.step('An evaluation setup: own certificates, own timestamp authority, two roots.');
   story.run(['init'], { leaveOut: /^For evaluation only|^ {2}/ });
-  if (module !== undefined) await addCards(story, module);
+  const slow = module === undefined ? undefined : await addCards(story, module);
   story.run(['check']);
 
   story.step('Four batches of real documents are placed. Three are approved by a file named APPROVED; the fourth is not.');
@@ -41,6 +42,7 @@ async function main(): Promise<void> {
   story.run(['run', '--once'], { exits: [3], because: 'done in part, since one batch holds a broken PDF' });
   story.show(listing(directory, batches));
   checkDelivery(story, batches);
+  if (slow !== undefined) showCards(story, [...batches.delivered, batches.inPart], slow);
 
   story.step('The day is closed: one timestamp over the hash tree of all documents and signatures.');
   story.run(['archive', 'close']);

@@ -18,6 +18,8 @@ describe('bin/demo --cards', () => {
   test('two tokens sign in parallel, each its part; DSS accepts what they signed', needs('softhsm', 'dss'), async () => {
     const { status, stdout, stderr } = await runProgram(join(top, 'bin/demo'), [directory, '--cards']);
     assert.equal(status, 0, `${stdout.toString()}${stderr}`);
+    assert.match(stdout.toString(), /card-1 made [0-9]+ signatures?, card-2 made [0-9]+ signatures?/);
+    assert.match(stdout.toString(), /0\.3 s for a signature[^]*(?:Both sign at once|this machine is busy)|without the delay of real cards/);
     const house = new House(directory);
     const keys = await house.ask<{ name: string; signatures: number; inDoubt: number }[]>('key', 'list');
     for (const card of ['card-1', 'card-2']) {

@@ -25,7 +25,7 @@ export function faultyCards(cleanup: (remove: () => void) => void): FaultyCards 
   };
   set();
   const environment = { ...hsm.environment, P11SHIM_CTL: control, P11SHIM_MODULE: hsm.module };
-  const module = build();
+  const module = buildShim();
   return {
     ...hsm,
     module,
@@ -35,14 +35,14 @@ export function faultyCards(cleanup: (remove: () => void) => void): FaultyCards 
   };
 }
 
-/** Compiled once on this machine. */
-function build(): string {
+/** The module, compiled once on this machine. @throws Error without a compiler or SoftHSM's headers */
+export function buildShim(): string {
   const library = join(cache, 'p11shim.so');
   if (existsSync(library) && statSync(library).mtimeMs > statSync(source).mtimeMs) return library;
   mkdirSync(cache, { recursive: true });
   const temporary = `${library}.${process.pid}`;
   const flags = ['-O2', '-g', '-std=gnu11', '-Wall', '-Wextra', '-fPIC', '-shared', '-fvisibility=hidden', '-I/usr/include/softhsm'];
-  execFileSync('gcc', [...flags, '-o', temporary, source, '-ldl', '-lpthread'], { stdio: ['ignore', 'ignore', 'inherit'] });
+  execFileSync('gcc', [...flags, '-o', temporary, source, '-ldl', '-lpthread'], { stdio: ['ignore', 'ignore', 'pipe'] });
   renameSync(temporary, library);
   return library;
 }
