@@ -45,6 +45,22 @@ export function signatureAlgorithmIdentifier(key: KeyType, algorithm: SignatureA
   }
 }
 
+/** Whether a key of this type makes such signatures in CMS. Ed25519 takes the data itself, and SHA-512 for everything around it (RFC 8419 §3.1). */
+export function signsWith(key: KeyType, algorithm: SignatureAlgorithm): boolean {
+  switch (key.type) {
+    case 'rsa':
+    case 'ec':
+      return true;
+    case 'rsa-pss':
+      return algorithm.padding === 'pss';
+    case 'ed25519':
+      return algorithm.digest === 'sha512';
+    case 'ed448':
+    case 'dsa':
+      return false;
+  }
+}
+
 function pssIdentifier(digest: AnyDigest, mgfDigest: AnyDigest, saltLength: number): Buffer {
   const hashId = digestAlgorithmIdentifierWithNull(digest);
   const mgfId = sequence(oid(oids.mgf1), digestAlgorithmIdentifierWithNull(mgfDigest));

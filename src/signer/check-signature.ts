@@ -6,7 +6,7 @@ import type { SignatureAlgorithm } from '../model/algorithms.ts';
 /**
  * Verifies a signature value that a key has just made, in the thread pool: nothing a card or driver garbled goes any further.
  * @param publicKey of the certificate
- * @param signature RSA block, or DER SEQUENCE {r, s}
+ * @param signature RSA block, DER SEQUENCE {r, s}, or the 64 octets of Ed25519
  * @throws SealError SEAL-SIGN-BAD
  */
 export async function checkSignature(
@@ -16,13 +16,13 @@ export async function checkSignature(
   data: Buffer,
   signature: Buffer,
 ): Promise<void> {
-  const rsa = publicKey.asymmetricKeyType !== 'ec';
-  const pss = rsa && algorithm.padding === 'pss';
+  const type = publicKey.asymmetricKeyType;
+  const pss = type?.startsWith('rsa') === true && algorithm.padding === 'pss';
   const key = pss
     ? { key: publicKey, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_DIGEST }
     : { key: publicKey, dsaEncoding: 'der' as const };
   const good = await new Promise<boolean>((resolve) => {
-    verify(algorithm.digest, data, key, signature, (error, result) => {
+    verify(type === 'ed25519' ? null : algorithm.digest, data, key, signature, (error, result) => {
       resolve(error === null && result);
     });
   });

@@ -19,8 +19,10 @@ type Settings = Readonly<Record<string, unknown>>;
 export interface CardSettings {
   /** Section `keys`. */
   readonly keys: Readonly<Record<string, Settings>>;
-  /** Root → names of its keys. */
-  readonly roots: Readonly<Record<string, readonly string[]>>;
+  /** Root → names of its keys, or more settings of it. */
+  readonly roots: Readonly<Record<string, readonly string[] | Settings>>;
+  /** Further profiles, each with what it has otherwise. */
+  readonly profiles?: Readonly<Record<string, Settings>>;
   /** Of the one profile; by default CAdES-B-B, SHA-256, PKCS #1 v1.5, which every card can. */
   readonly profile?: Settings;
 }
@@ -122,18 +124,22 @@ export class CardHouse extends House {
   }
 }
 
-function configuration({ keys, roots, profile }: CardSettings): Settings {
+function configuration({ keys, roots, profile, profiles = {} }: CardSettings): Settings {
+  const plain = { format: 'cades', level: 'B-B', digest: 'sha256', padding: 'pkcs1', ...profile };
   return {
     data: './data',
     log: { level: 'debug' },
     trust: { anchors: ['./trust.pem'], certificates: ['./issuing.pem'], crls: ['./root.crl', './issuing.crl'], fetch: false },
     keys,
     tsas: { none: { url: 'http://127.0.0.1:9/' } },
-    profiles: { plain: { format: 'cades', level: 'B-B', digest: 'sha256', padding: 'pkcs1', ...profile } },
+    profiles: { plain, ...Object.fromEntries(Object.entries(profiles).map(([name, other]) => [name, { ...plain, ...other }])) },
     roots: Object.fromEntries(
-      Object.entries(roots).map(([name, names]) => [
+      Object.entries(roots).map(([name, own]) => [
         name,
-        { path: `./roots/${name}`, profile: 'plain', keys: names, settle: '100ms', sweep: '500ms', minFree: '1MiB' },
+        {
+          ...{ path: `./roots/${name}`, profile: 'plain', settle: '100ms', sweep: '500ms', minFree: '1MiB' },
+          ...('length' in own ? { keys: own } : own),
+        },
       ]),
     ),
     archive: { tsas: ['none'] },

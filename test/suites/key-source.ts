@@ -290,6 +290,7 @@ function qcStatements(type: string): Extension {
 
 function algorithmsFor(keyKind: KeyKind): SignatureAlgorithm[] {
   const digests = ['sha256', 'sha384', 'sha512'] as const;
+  if (keyKind === 'ed25519') return [{ digest: 'sha512' }];
   if (!keyKind.startsWith('rsa')) return digests.map((digest) => ({ digest }));
   return digests.flatMap((digest) => [
     { digest, padding: 'pkcs1' },
@@ -306,6 +307,13 @@ function opensslVerifies(identity: TestIdentity, data: Buffer, signature: Buffer
   scratch ??= mkdtempSync(`${tmpdir()}/sealtree-verify-`);
   writeFileSync(`${scratch}/key.pem`, identity.publicKey.export({ type: 'spki', format: 'pem' }));
   writeFileSync(`${scratch}/signature`, signature);
+  if (identity.publicKey.asymmetricKeyType === 'ed25519') {
+    writeFileSync(`${scratch}/data`, data);
+    const files = ['-inkey', `${scratch}/key.pem`, '-in', `${scratch}/data`, '-sigfile', `${scratch}/signature`];
+    return execFileSync('openssl', ['pkeyutl', '-verify', '-pubin', '-rawin', ...files])
+      .toString()
+      .includes('Verified Successfully');
+  }
   const pss = padding === 'pss' ? ['-sigopt', 'rsa_padding_mode:pss', '-sigopt', 'rsa_pss_saltlen:digest'] : [];
   const args = ['dgst', `-${digest}`, ...pss, '-verify', `${scratch}/key.pem`, '-signature', `${scratch}/signature`];
   return execFileSync('openssl', args, { input: data }).toString().includes('Verified OK');

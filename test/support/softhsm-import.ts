@@ -18,6 +18,9 @@ interface Wanted {
   readonly chain: readonly string[];
 }
 
+/** CKK_EC_EDWARDS, which pkcs11js does not name, and id-Ed25519 (RFC 8410 §3). */
+const edwards = 0x40;
+const ed25519 = Buffer.from('06032b6570', 'hex');
 const wanted = JSON.parse(readFileSync(0, 'utf8')) as Wanted;
 const module = new pkcs11js.PKCS11();
 module.load(wanted.module);
@@ -44,9 +47,9 @@ function storeKey(key: KeyObject): void {
     { type: pkcs11js.CKA_PRIVATE, value: true },
     { type: pkcs11js.CKA_SENSITIVE, value: true },
     { type: pkcs11js.CKA_SIGN, value: true },
-    ...(key.asymmetricKeyType === 'ec' ? ecPrivate(key) : rsaPrivate(key)),
+    ...(key.asymmetricKeyType === 'rsa' ? rsaPrivate(key) : key.asymmetricKeyType === 'ec' ? ecPrivate(key) : edPrivate(key)),
   ]);
-  if (wanted.publicKey && key.asymmetricKeyType === 'ec') module.C_CreateObject(session, [...names, ...ecPublic(key)]);
+  if (wanted.publicKey && key.asymmetricKeyType !== 'rsa') module.C_CreateObject(session, [...names, ...ecPublic(key)]);
 }
 
 function store(base64: string, attributes: pkcs11js.Template): void {
@@ -89,11 +92,21 @@ function ecPrivate(privateKey: KeyObject): pkcs11js.Template {
   ];
 }
 
+/** Ed25519 (PKCS#11 v3.0 §2.3.5); the curve by its OID. */
+function edPrivate(privateKey: KeyObject): pkcs11js.Template {
+  const { d = '' } = privateKey.export({ format: 'jwk' });
+  return [
+    { type: pkcs11js.CKA_KEY_TYPE, value: edwards },
+    { type: pkcs11js.CKA_EC_PARAMS, value: ed25519 },
+    { type: pkcs11js.CKA_VALUE, value: Buffer.from(d, 'base64url') },
+  ];
+}
+
 function ecPublic(privateKey: KeyObject): pkcs11js.Template {
   const { curve, point } = spki(privateKey);
   return [
     { type: pkcs11js.CKA_CLASS, value: pkcs11js.CKO_PUBLIC_KEY },
-    { type: pkcs11js.CKA_KEY_TYPE, value: pkcs11js.CKK_EC },
+    { type: pkcs11js.CKA_KEY_TYPE, value: privateKey.asymmetricKeyType === 'ec' ? pkcs11js.CKK_EC : edwards },
     { type: pkcs11js.CKA_EC_PARAMS, value: curve },
     { type: pkcs11js.CKA_EC_POINT, value: octetString(point) },
     { type: pkcs11js.CKA_VERIFY, value: true },
@@ -103,5 +116,5 @@ function ecPublic(privateKey: KeyObject): pkcs11js.Template {
 function spki(privateKey: KeyObject): { curve: Buffer; point: Buffer } {
   const [algorithm, key] = children(parse(createPublicKey(privateKey).export({ type: 'spki', format: 'der' })));
   const parameters = algorithm === undefined ? undefined : children(algorithm)[1];
-  return { curve: parameters?.raw ?? Buffer.alloc(0), point: key?.content.subarray(1) ?? Buffer.alloc(0) };
+  return { curve: parameters?.raw ?? ed25519, point: key?.content.subarray(1) ?? Buffer.alloc(0) };
 }

@@ -1,19 +1,13 @@
 import { constants, sign } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { SealError } from '../../errors.ts';
+import { signsWith } from '../../formats/algorithms.ts';
 import type { KeyObject } from 'node:crypto';
 import type { KeyType, SignatureAlgorithm } from '../../model/algorithms.ts';
 import type { SigningKey } from '../../ports/keys.ts';
 
 /** Documents whose intents are committed together: a commit costs as much as some dozen signatures. */
 const chunk = 64;
-
-/** Whether a private key of this type makes such signatures: RSA PKCS#1 and PSS, ECDSA. */
-export function canSign(keyType: KeyType, algorithm: SignatureAlgorithm): boolean {
-  if (keyType.type === 'rsa') return true;
-  if (keyType.type === 'rsa-pss') return algorithm.padding === 'pss';
-  return keyType.type === 'ec';
-}
 
 /**
  * A private key in memory that signs in libuv's thread pool. The caller has seen that the certificate is that of the key.
@@ -28,7 +22,7 @@ export function softwareKey(name: string, privateKey: KeyObject, keyType: KeyTyp
     concurrency: availableParallelism() + 1,
     chunk,
     trusted: true,
-    supports: (algorithm) => canSign(keyType, algorithm),
+    supports: (algorithm) => signsWith(keyType, algorithm),
     sign: (data, algorithm, call) => signInPool(name, privateKey, keyType, data, algorithm, call?.signal),
   };
 }
@@ -43,10 +37,10 @@ function signInPool(
 ): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     signal?.throwIfAborted();
-    if (!canSign(keyType, algorithm)) throw new SealError('SEAL-KEY-MECHANISM', `${name}: a ${keyType.type} key cannot sign like that`);
-    const pss = algorithm.padding === 'pss' && keyType.type !== 'ec';
+    if (!signsWith(keyType, algorithm)) throw new SealError('SEAL-KEY-MECHANISM', `${name}: a ${keyType.type} key cannot sign like that`);
+    const pss = algorithm.padding === 'pss' && keyType.type.startsWith('rsa');
     const options = pss ? { key, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_DIGEST } : key;
-    sign(algorithm.digest, data, options, (cause, signature) => {
+    sign(keyType.type === 'ed25519' ? null : algorithm.digest, data, options, (cause, signature) => {
       if (cause) reject(new SealError('SEAL-KEY-DEVICE', `${name}: ${cause.message}`, { where: name, cause }));
       else resolve(signature);
     });

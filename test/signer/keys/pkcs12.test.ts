@@ -29,7 +29,7 @@ keySourceSuite({
   name: 'pkcs12',
   tools: ['openssl'],
   secret,
-  keyKinds: ['rsa2048', 'rsa3072', 'p256', 'p384', 'brainpoolP256r1', 'brainpoolP384r1'],
+  keyKinds: ['rsa2048', 'rsa3072', 'p256', 'p384', 'brainpoolP256r1', 'brainpoolP384r1', 'ed25519'],
   wrongSecret: 'SEAL-KEY-PASSPHRASE',
   make: async (world, { identity, certificate, rule }) => {
     const file = `${world.directory}/seal.p12`;

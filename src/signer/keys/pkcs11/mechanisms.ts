@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import { encode, octetString, sequence, Tag, unsigned } from '../../../formats/der.ts';
 import { digestAlgorithmIdentifierWithNull, digestLengths } from '../../../formats/digests.ts';
+import { signsWith } from '../../../formats/algorithms.ts';
 import type { MechanismCall } from './messages.ts';
 import type { DigestAlgorithm, KeyType, SignatureAlgorithm } from '../../../model/algorithms.ts';
 
@@ -8,6 +9,7 @@ import type { DigestAlgorithm, KeyType, SignatureAlgorithm } from '../../../mode
 const rsaPkcs = 0x01;
 const rsaPss = 0x0d;
 const ecdsa = 0x1041;
+const eddsa = 0x1057;
 const numbers: Readonly<Record<DigestAlgorithm, { hash: number; mgf: number; rsaPkcs: number; rsaPss: number; ecdsa: number }>> = {
   sha256: { hash: 0x250, mgf: 2, rsaPkcs: 0x40, rsaPss: 0x43, ecdsa: 0x1044 },
   sha384: { hash: 0x260, mgf: 3, rsaPkcs: 0x41, rsaPss: 0x44, ecdsa: 0x1045 },
@@ -37,6 +39,8 @@ export function mechanismFor(keyType: KeyType, algorithm: SignatureAlgorithm, of
     return offered.includes(whole.mechanism) ? { ...bare, call: whole, input: same } : undefined;
   };
   if (keyType.type === 'ec') return pick({ call: { mechanism: ecdsa }, input: digest, output: ecdsaToDer }, { mechanism: number.ecdsa });
+  if (keyType.type === 'ed25519')
+    return signsWith(keyType, algorithm) && offered.includes(eddsa) ? { call: { mechanism: eddsa }, input: same, output: same } : undefined;
   if (keyType.type !== 'rsa' && keyType.type !== 'rsa-pss') return undefined;
   if (algorithm.padding === 'pss') {
     const pss = { hashAlg: number.hash, mgf: number.mgf, saltLen: digestLengths[algorithm.digest] };

@@ -118,7 +118,7 @@ function samePublicKey(key: TokenKey, certificate: Certificate): boolean | undef
     }
     if (key.modulus !== undefined) return false;
     if (key.point === undefined) return undefined;
-    return type === 'ec' && certificate.spki.subarray(-ecPoint(key.point).length).equals(ecPoint(key.point));
+    return (type === 'ec' || type === 'ed25519') && certificate.spki.subarray(-ecPoint(key.point).length).equals(ecPoint(key.point));
   } catch {
     return false;
   }

@@ -21,7 +21,7 @@ keySourceSuite({
   name: 'pkcs11',
   tools: ['softhsm'],
   secret: Buffer.from(testPin),
-  keyKinds: ['rsa2048', 'rsa3072', 'p256', 'p384', 'brainpoolP256r1', 'brainpoolP384r1'],
+  keyKinds: ['rsa2048', 'rsa3072', 'rsa4096', 'p256', 'p384', 'brainpoolP256r1', 'brainpoolP384r1', 'ed25519'],
   wrongSecret: 'SEAL-KEY-PIN-INCORRECT',
   make: (world, { identity, certificate = identity.certificate, rule }) => {
     const token = hsm.createToken(`token-${++tokens}`);
