@@ -18,14 +18,14 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? upper : (upper + (sorted[middle - 1] ?? 0)) / 2;
 }
 
-/** Runs the cases interleaved (A, B, A, B …), so that noise of the machine hits all alike; the first round only warms up. */
+/** Runs the cases interleaved (A, B, A, B …), so that noise of the machine hits all alike; the first rounds (`warming`) are not counted. */
 export async function interleave<Name extends string>(
   cases: Readonly<Record<Name, Case>>,
-  rounds = Number(process.env['ROUNDS'] ?? 5),
+  { rounds = Number(process.env['ROUNDS'] ?? 5), warming = 1 }: { readonly rounds?: number; readonly warming?: number } = {},
 ): Promise<Record<Name, Rate>> {
   const names = Object.keys(cases) as Name[];
   const samples = new Map<Name, { wall: number[]; cpu: number[] }>(names.map((name) => [name, { wall: [], cpu: [] }]));
-  for (let round = 0; round <= rounds; round++) {
+  for (let round = 1 - warming; round <= rounds; round++) {
     for (const name of names) {
       const current = cases[name];
       const usage = process.cpuUsage();
@@ -33,7 +33,7 @@ export async function interleave<Name extends string>(
       await current.run();
       const wall = performance.now() - began;
       const { user, system } = process.cpuUsage(usage);
-      if (round === 0) continue;
+      if (round <= 0) continue;
       samples.get(name)?.wall.push((current.n / wall) * 1000);
       samples.get(name)?.cpu.push((current.n / (user + system)) * 1e6);
     }

@@ -50,7 +50,7 @@ export default async function closing(): Promise<void> {
         },
       },
     },
-    Number(process.env['ROUNDS'] ?? 3),
+    { rounds: Number(process.env['ROUNDS'] ?? 3) },
   );
   await trees.close();
   process.stdout.write(`  in the worker ${Math.round(rates.worker.wall).toLocaleString('en')} leaves/s; without native code about `);
