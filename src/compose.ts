@@ -23,11 +23,12 @@ import { systemdNotifier } from './effects/systemd.ts';
 import { treeWorker } from './effects/trees.ts';
 import { watchThreads } from './effects/watching.ts';
 import { asSealError, SealError } from './errors.ts';
-import type { Config } from './model/config.ts';
+import type { Config, KeyConfig } from './model/config.ts';
 import type { ControlRequest, Progress } from './ports/control.ts';
 import type { Effects } from './ports/effects.ts';
+import type { KeyManagement } from './ports/key-management.ts';
 import { inModule } from './ports/log.ts';
-import { endForgottenCards, keySources } from './signer/keys/index.ts';
+import { endForgottenCards, keyManagement, keySources } from './signer/keys/index.ts';
 import { timestampAuthorities } from './signer/tsa/index.ts';
 import { acquireLock } from './store/lock.ts';
 import { openStore } from './store/sqlite.ts';
@@ -120,7 +121,9 @@ async function build(config: Config, mode: Mode, logTo: 'configured' | 'warnings
       trust,
     );
     const fx: Effects = { clock, documents, files, http, keys, log, random, revocation, store, trees, tsas, watching };
-    return { app: { fx, config, readSecret, version: packageVersion }, log, close };
+    const managed = { ...inModule({ clock, files, log, random }, 'signer'), readSecret, runDir: `${config.dataDir}/run` };
+    const manageKey = (key: KeyConfig): KeyManagement => keyManagement(key, managed);
+    return { app: { fx, config, readSecret, manageKey, version: packageVersion }, log, close };
   } catch (error) {
     await close();
     throw error;
@@ -234,6 +237,7 @@ export async function checkInstallation(config: Config, options: CheckOptions): 
   }
 }
 
+export { readCommandFile, writeCommandFile } from './effects/command-files.ts';
 export { readPin } from './effects/pin.ts';
 
 export { keepAlive } from './effects/alive.ts';

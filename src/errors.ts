@@ -45,6 +45,7 @@ export const codes = {
   'SEAL-INPUT-INVALID': { exit: 65, retryable: false, what: 'data from outside is malformed' },
   'SEAL-INPUT-MISSING': { exit: 65, retryable: false, what: 'a named file does not exist or cannot be read' },
   'SEAL-KEY-UNKNOWN': { exit: 78, retryable: false, what: 'no such key or pool' },
+  'SEAL-KEY-EXISTS': { exit: 65, retryable: false, what: 'a key lies there already, and nothing is overwritten' },
   'SEAL-KEY-MISMATCH': { exit: 69, retryable: false, what: 'private key and certificate do not belong together' },
   'SEAL-KEY-CERTIFICATE': { exit: 69, retryable: false, what: 'the certificate is expired, not yet valid, or not meant for signing' },
   'SEAL-KEY-PASSPHRASE': { exit: 77, retryable: false, what: 'the passphrase of the key file is wrong' },

@@ -1,6 +1,7 @@
-import type { Config } from '../model/config.ts';
+import type { Config, KeyConfig } from '../model/config.ts';
 import type { Progress } from '../ports/control.ts';
 import type { Effects } from '../ports/effects.ts';
+import type { KeyManagement } from '../ports/key-management.ts';
 import type { SecretReader } from '../ports/secrets.ts';
 
 /** What every use case gets: the effects and the configuration they were built from. */
@@ -8,6 +9,8 @@ export interface App {
   readonly fx: Effects;
   readonly config: Config;
   readonly readSecret: SecretReader;
+  /** For making a key and for its certificate. */
+  readonly manageKey: (config: KeyConfig) => KeyManagement;
   readonly version: string;
 }
 

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { SealError } from '../errors.ts';
 import type { Config } from '../model/config.ts';
 import type { Progress } from '../ports/control.ts';
+import { newKeyKinds, requestKeyUsages } from '../ports/key-management.ts';
 import { checkArchive, type ArchiveCheck } from './archive-check.ts';
 import { check, type Finding } from './check/check.ts';
 import { closeArchive, type CloseResult } from './archive-close.ts';
@@ -12,6 +13,9 @@ import { approveBatch, cancelBatch, retryBatch, type BatchAnswer } from './batch
 import { listBatches, showBatch, type BatchDetails, type BatchListArgs, type BatchShowArgs } from './batches.ts';
 import type { Call } from './context.ts';
 import { activateKey, deactivateKey } from './key-activation.ts';
+import { importCertificate, type ImportArgs, type ImportView } from './key-import.ts';
+import { generateKey, type GenerateArgs, type NewKeyView } from './key-management.ts';
+import { requestCertificate, type RequestArgs, type RequestView } from './key-request.ts';
 import { keyViews, withPool, type KeyView } from './keys.ts';
 import { probeTsas } from './probe.ts';
 import { periodReport, type PeriodReport } from './report.ts';
@@ -37,6 +41,9 @@ export interface Operations {
   readonly 'key.list': { readonly args: object; readonly result: KeyView[] };
   readonly 'key.activate': { readonly args: { readonly name: string }; readonly result: KeyView };
   readonly 'key.deactivate': { readonly args: { readonly name: string }; readonly result: KeyView };
+  readonly 'key.generate': { readonly args: GenerateArgs; readonly result: NewKeyView };
+  readonly 'key.csr': { readonly args: RequestArgs; readonly result: RequestView };
+  readonly 'key.import': { readonly args: ImportArgs; readonly result: ImportView };
   readonly 'key.test': { readonly args: { readonly name: string }; readonly result: KeyTest };
   readonly report: { readonly args: { readonly from?: string; readonly to?: string }; readonly result: PeriodReport };
   readonly 'audit.show': { readonly args: AuditShowArgs; readonly result: AuditView[] };
@@ -106,6 +113,29 @@ export const operations: { readonly [Name in OperationName]: Operation<Name> } =
   'key.list': { mode: 'live', args: none, run: async ({ app, pool }) => (await keyViews(app)).map((key) => withPool(key, pool.view())) },
   'key.activate': { mode: 'act', args: z.object({ name: id }), run: activateKey },
   'key.deactivate': { mode: 'act', args: z.object({ name: id }), run: deactivateKey },
+  'key.generate': { mode: 'act', args: z.object({ name: id, kind: z.enum(newKeyKinds) }), run: generateKey },
+  'key.csr': {
+    mode: 'act',
+    args: z.object({
+      name: id,
+      subject: z.string().max(4096),
+      san: z.array(z.string().max(1024)).max(64),
+      keyUsage: z.array(z.enum(requestKeyUsages)).min(1),
+      padding: z.enum(['pkcs1', 'pss']),
+    }),
+    run: requestCertificate,
+  },
+  'key.import': {
+    mode: 'act',
+    args: z.object({
+      name: id,
+      files: z
+        .array(z.base64().max(2 ** 22))
+        .min(1)
+        .max(32),
+    }),
+    run: importCertificate,
+  },
   'key.test': { mode: 'act', args: z.object({ name: id }), run: testKey },
   report: {
     mode: 'read',

@@ -43,6 +43,7 @@ export const remedies: Readonly<Record<ErrorCode, string>> = {
   'SEAL-INPUT-INVALID': 'get the data again from its source; what is malformed stands in the message',
   'SEAL-INPUT-MISSING': 'check the name and the rights of the file',
   'SEAL-KEY-UNKNOWN': 'correct the name; “sealtree key list” shows the keys',
+  'SEAL-KEY-EXISTS': 'name a new file, or another id and label on the token',
   'SEAL-KEY-MISMATCH': 'put the certificate that was issued for this key beside it, or name another key',
   'SEAL-KEY-CERTIFICATE': 'renew the certificate, or correct keyUsage or minRemaining of the key',
   'SEAL-KEY-PASSPHRASE': 'put the right passphrase where “passphrase:” of the key points to, then restart the daemon',

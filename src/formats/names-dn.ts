@@ -65,7 +65,7 @@ function universalText(content: Buffer): string | undefined {
 }
 
 /** Short names of RFC 4514 §3, and those that every directory knows besides. */
-const shortNames = new Map<string, string>([
+export const shortNames: ReadonlyMap<string, string> = new Map<string, string>([
   [oids.commonName, 'CN'],
   [oids.localityName, 'L'],
   [oids.stateOrProvinceName, 'ST'],

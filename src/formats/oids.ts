@@ -142,6 +142,9 @@ export const oids = {
   userId: '0.9.2342.19200300.100.1.1',
   emailAddress: '1.2.840.113549.1.9.1',
 
+  // Certification requests: RFC 2985 §5.4.2
+  extensionRequest: '1.2.840.113549.1.9.14',
+
   // CMS: RFC 5652, RFC 5940
   data: '1.2.840.113549.1.7.1',
   signedData: '1.2.840.113549.1.7.2',

@@ -1,4 +1,4 @@
-import { createCipheriv } from 'node:crypto';
+import { createCipheriv, createPublicKey } from 'node:crypto';
 import { context, encode, integer, nullValue, octetString, oid, sequence, setOf, Tag } from './der.ts';
 import { derivePbkdf2 } from './pkcs12-kdf.ts';
 import { macOld } from './pkcs12-mac.ts';
@@ -8,7 +8,7 @@ import type { KeyObject } from 'node:crypto';
 
 export interface NewPkcs12 {
   readonly privateKey: KeyObject;
-  /** DER, the key's own first, then its issuers. */
+  /** DER, the key's own first, then others; none: the key alone. */
   readonly certificates: readonly Buffer[];
   /** Shown by other programs. */
   readonly friendlyName?: string;
@@ -27,7 +27,8 @@ const macIterations = 2048;
  * @returns DER PFX
  */
 export async function writePkcs12(content: NewPkcs12): Promise<Buffer> {
-  const localKeyId = sha256(content.certificates[0] ?? Buffer.alloc(0));
+  // What ties key and certificate together: from the key, so that it stays when the certificate is another one.
+  const localKeyId = sha256(createPublicKey(content.privateKey).export({ type: 'spki', format: 'der' }));
   const attributes = [
     attribute(ids.localKeyId, octetString(localKeyId)),
     ...(content.friendlyName === undefined ? [] : [attribute(ids.friendlyName, bmpString(content.friendlyName))]),
@@ -35,12 +36,12 @@ export async function writePkcs12(content: NewPkcs12): Promise<Buffer> {
   const certBags = content.certificates.map((der, index) =>
     bag(ids.certBag, sequence(oid(ids.x509Certificate), encode(context(0, true), octetString(der))), index === 0 ? attributes : []),
   );
-  const certificates = await encrypt(sequence(...certBags), content);
   const plainKey = content.privateKey.export({ type: 'pkcs8', format: 'der' });
   const key = await encrypt(plainKey, content);
   plainKey.fill(0);
   const shrouded = bag(ids.pkcs8ShroudedKeyBag, sequence(key.algorithm, octetString(key.encrypted)), attributes);
-  const safe = sequence(encryptedContent(certificates), data(sequence(shrouded)));
+  const certificates = certBags.length === 0 ? [] : [encryptedContent(await encrypt(sequence(...certBags), content))];
+  const safe = sequence(...certificates, data(sequence(shrouded)));
   return sequence(integer(3), data(safe), macData(safe, content));
 }
 

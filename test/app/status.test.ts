@@ -15,6 +15,8 @@ import { ServiceHouse } from '../support/service.ts';
 
 const day = 86_400_000;
 
+const noKey = (): never => assert.fail('no key is managed here');
+
 suite('status', () => {
   test('without a daemon: near misses, what is approved, keys that nobody has opened; nothing is touched', async (t) => {
     const house = await ServiceHouse.open(t);
@@ -22,7 +24,13 @@ suite('status', () => {
     mkdirSync(join(house.root.incoming, 'day/nearly'));
     writeFileSync(join(house.root.incoming, 'day/nearly/Approved.txt'), '');
     const before = house.files(house.directory);
-    const app = { fx: { ...house.fx, keys: [] }, config: house.config, readSecret: () => Buffer.alloc(0), version: '1.2.3' };
+    const app = {
+      fx: { ...house.fx, keys: [] },
+      config: house.config,
+      readSecret: () => Buffer.alloc(0),
+      manageKey: noKey,
+      version: '1.2.3',
+    };
     const service = await openService(app, 'read', { httpServer: httpServer() });
     try {
       const report = await status(app, await service.live());

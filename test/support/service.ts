@@ -118,6 +118,9 @@ export class ServiceHouse {
       fx: { ...this.fx, ...fx },
       config,
       readSecret: (reference) => ('file' in reference ? readFileSync(reference.file) : Buffer.from('secret')),
+      manageKey: () => {
+        throw new Error('no key is managed in this test');
+      },
       version: '0.0.0-test',
     };
     const service = await openService(app, 'act', { httpServer: httpServer() });

@@ -12,6 +12,7 @@ const found: Record<string, () => boolean> = {
   strace: () => runs('strace', ['-V']),
   softhsm: () => softhsmModule !== undefined && runs('softhsm2-util', ['--version']),
   'softhsm-dev': () => existsSync('/usr/include/softhsm/pkcs11.h'),
+  keytool: () => runs('keytool', ['-help']),
   opensc: () => runs('sh', ['-c', 'command -v pkcs11-tool']),
   pcsc: () =>
     openscModule !== undefined && existsSync('/usr/lib/pcsc/drivers/serial/libifdvpcd.so') && runs('pcscd', ['--version']) && mayUnshare(),
@@ -30,6 +31,7 @@ export type Tool =
   | 'softhsm'
   | 'softhsm-dev'
   | 'opensc'
+  | 'keytool'
   | 'pcsc'
   | 'pyhanko'
   | 'dss'

@@ -3,10 +3,11 @@ import type { KeyView } from '../../app/keys.ts';
 import { SealError } from '../../errors.ts';
 import { action, type GlobalOptions, type SetExit } from '../command.ts';
 import { Exit } from '../exit.ts';
+import { keyManagementCommands } from './key-management.ts';
 import { readPin } from '../../compose.ts';
 import { printKeys } from '../show/keys.ts';
 
-/** `key list|activate|deactivate|test` */
+/** `key list|activate|deactivate|generate|csr|import|test` */
 export function keyCommands(program: Command, setExit: SetExit): void {
   const key = program.command('key').description('keys and cards');
   action(key.command('list').description('state of every key, and why'), setExit, async (session) => {
@@ -40,6 +41,7 @@ export function keyCommands(program: Command, setExit: SetExit): void {
     printKeys(session.terminal, [view]);
     return Exit.done;
   });
+  keyManagementCommands(key, setExit);
   action(key.command('test <name>').description('make one signature and verify it; it counts'), setExit, async (session, [name = '']) => {
     const result = await session.call('key.test', { name });
     session.terminal.result(result);

@@ -13,3 +13,9 @@ export type KeyEffects = Pick<Effects, 'clock' | 'log'> & {
   /** This process is a daemon: activated cards stay behind when it ends, for `keepAlive`. */
   readonly outlive: boolean;
 };
+
+/** What making keys and storing certificates needs besides. */
+export type ManagementEffects = Pick<Effects, 'clock' | 'log' | 'random'> &
+  Pick<KeyEffects, 'readSecret' | 'runDir'> & {
+    readonly files: Pick<Files, 'read' | 'stat' | 'makeDirectory' | 'writeDurable' | 'claimDurable'>;
+  };

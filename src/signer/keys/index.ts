@@ -1,8 +1,11 @@
 import { endStrays } from './pkcs11/adopt.ts';
 import { cardId } from './pkcs11/host.ts';
 import { pkcs11Sources } from './pkcs11/source.ts';
+import { pkcs11Management } from './pkcs11/management/management.ts';
+import { pkcs12Management } from './pkcs12-management.ts';
 import { pkcs12Source } from './pkcs12.ts';
-import type { KeyEffects } from './effects.ts';
+import type { KeyEffects, ManagementEffects } from './effects.ts';
+import type { KeyManagement } from '../../ports/key-management.ts';
 import type { KeyConfig } from '../../model/config.ts';
 import type { KeySource } from '../../ports/keys.ts';
 
@@ -21,6 +24,11 @@ export function keySources(configs: readonly KeyConfig[], fx: KeyEffects): KeySo
 /** Ends card processes of an earlier daemon whose keys are not configured any more. */
 export async function endForgottenCards(configs: readonly KeyConfig[], fx: Pick<KeyEffects, 'clock' | 'log' | 'runDir'>): Promise<void> {
   await endStrays(fx, fx.runDir, new Set(of('pkcs11', configs).map(cardId)));
+}
+
+/** Where a key of the configuration is made and gets its certificate. */
+export function keyManagement(config: KeyConfig, fx: ManagementEffects): KeyManagement {
+  return config.source === 'pkcs12' ? pkcs12Management(config, fx) : pkcs11Management(config, fx);
 }
 
 function of<S extends KeyConfig['source']>(source: S, configs: readonly KeyConfig[]): Extract<KeyConfig, { source: S }>[] {
