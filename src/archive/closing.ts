@@ -55,7 +55,7 @@ export class Closing {
 
   /** Does what is due. @throws only what is no failure of a timestamp authority (the database, a damaged tree) */
   tick(signal?: AbortSignal): Promise<void> {
-    return this.#inTurn(async () => {
+    return this.inTurn(async () => {
       const due = whatIsDue(this.#settings.archive, await this.#state());
       if (due.seal !== undefined) await sealOpenTree(this.#fx, this.#settings, due.seal);
       await this.#recordDays(due.days);
@@ -67,7 +67,7 @@ export class Closing {
 
   /** `archive close`: seals the open tree now and tries to anchor whatever is sealed, without regard to pauses. */
   close(actor: string, signal?: AbortSignal): Promise<CloseOutcome> {
-    return this.#inTurn(async () => {
+    return this.inTurn(async () => {
       const sealed = await sealOpenTree(this.#fx, this.#settings, 'manual', actor);
       this.#retries.clear();
       this.#resting.clear();
@@ -90,7 +90,8 @@ export class Closing {
     return closingOf(dayAt(archive, this.#fx.clock.now()), archive);
   }
 
-  #inTurn<T>(task: () => Promise<T>): Promise<T> {
+  /** One piece of work at a time: renewals take turns with closing. */
+  inTurn<T>(task: () => Promise<T>): Promise<T> {
     const result = this.#turn.then(task, task);
     this.#turn = result.catch(() => undefined);
     return result;

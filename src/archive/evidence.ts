@@ -1,11 +1,14 @@
+import { ChainReader } from './chains.ts';
+import { chainsOfLeaf, type StampedTree } from './leaf-chains.ts';
 import { levelsAbove, demandLayout, keptStep, pathFromPages, pathIn, tileLeaves } from './tree.ts';
 import { SealError } from '../errors.ts';
 import { digestLengths } from '../formats/digests.ts';
 import { reduceTree } from '../formats/ers-hash.ts';
-import { recordWriter } from '../formats/ers-write.ts';
+import { assembleEvidenceRecord, recordWriter } from '../formats/ers-write.ts';
 import { parseTimestampToken } from '../formats/tsp.ts';
 import { judgeTimestamp } from '../pki/timestamps.ts';
 import type { Leaf, Tree, TreeToken } from '../model/archive.ts';
+import type { RenewedObject } from '../model/renewal.ts';
 import type { Trust } from '../pki/trust.ts';
 import type { Effects } from '../ports/effects.ts';
 
@@ -24,27 +27,46 @@ export interface ProducedRecord {
   readonly genTime: number;
   /** Until when it proves if nobody renews it, UTC ms: end of the authority's certificates or of an algorithm. */
   readonly provesUntil: number;
-  /** From now on the same bits each time: the token has its final revocation data. */
+  /** The same bits each time until the next renewal: every token has its final revocation data. */
   readonly final: boolean;
 }
 
-/** A token of a tree and what every record made with it has in common. */
-interface Stamp extends Pick<ProducedRecord, 'n' | 'tsa' | 'genTime' | 'provesUntil' | 'final'> {
+/** A token of a tree, what renews it, and what every record made with them has in common. */
+interface Stamp extends StampedTree {
+  /** For leaves that no hash-tree renewal holds. */
   readonly write: ReturnType<typeof recordWriter>;
+  readonly provesUntil: number;
+  readonly final: boolean;
+}
+
+/** A tree whose records can be made. */
+interface AnchoredTree {
+  readonly tree: Tree;
+  readonly stamps: readonly Stamp[];
+  readonly reader: ChainReader;
+  readonly provesUntil: (token: Buffer, genTime: number) => number;
+  /** Some of its leaves are held by a hash-tree renewal. */
+  readonly rehashed: boolean;
 }
 
 /**
- * The records of one leaf, one for each timestamp over its tree, computed from a few pages of the tree (RFC 4998 §4.2). Nothing is stored:
- * layout and encoder are versioned, so the bits are the same each time.
+ * The records of one leaf, one for each timestamp over its tree, with everything that has renewed it, computed from a few pages of the
+ * trees (RFC 4998 §4.2, §5). Nothing is stored: layout and encoder are versioned, so the bits are the same until the next renewal.
  * @throws SealError SEAL-ARCHIVE-OPEN while the tree is not anchored, SEAL-ARCHIVE-DAMAGED when the tree does not lead to its root
  */
 export async function recordsOfLeaf(fx: EvidenceEffects, trust: Trust, leaf: Leaf): Promise<ProducedRecord[]> {
-  const { tree, stamps } = await anchoredTree(fx, trust, leaf.tree);
+  const anchored = await anchoredTree(fx, trust, leaf.tree);
+  const { tree, stamps } = anchored;
   const pages = (level: number, first: number, count: number): Promise<Buffer> =>
     level === 0 ? fx.store.leafHashes(tree.id, first, count) : fx.store.nodes(tree.id, level, first, count);
   const path = await pathFromPages(pages, leaf.index, tree.leaves, tree.digest);
   demandRoot(tree, leaf, path);
-  return stamps.map((stamp) => produce(stamp, leaf, path));
+  return await Promise.all(
+    stamps.map(async (stamp) => {
+      const objects = anchored.rehashed ? await fx.store.renewedObjects(tree.id, stamp.n, leaf.index, 1) : [];
+      return await produce(anchored, stamp, leaf, path, objects);
+    }),
+  );
 }
 
 /** Leaves that prove an object known by its hash, oldest first, those in trees that are not anchored yet among them. @throws SealError SEAL-ARCHIVE-UNKNOWN */
@@ -83,7 +105,8 @@ const pageLeaves = 16 * tileLeaves;
  * @throws SealError SEAL-ARCHIVE-OPEN, SEAL-ARCHIVE-DAMAGED
  */
 export async function* recordsOfTree(fx: EvidenceEffects, trust: Trust, id: string): AsyncGenerator<ProducedRecord> {
-  const { tree, stamps } = await anchoredTree(fx, trust, id);
+  const anchored = await anchoredTree(fx, trust, id);
+  const { tree, stamps } = anchored;
   const upper = await upperLevels(fx, tree);
   const read = (first: number): Promise<[hashes: Buffer, leaves: Leaf[]]> => {
     const count = Math.min(pageLeaves, tree.leaves - first);
@@ -95,11 +118,25 @@ export async function* recordsOfTree(fx: EvidenceEffects, trust: Trust, id: stri
     // The store reads the next page while the records of this one are made.
     if (first + pageLeaves < tree.leaves) (next = read(first + pageLeaves)).catch(() => undefined);
     const pathOf = pathsOfPage(tree, first, hashes, upper);
+    if (!anchored.rehashed) {
+      for (const leaf of leaves) {
+        const path = pathOf(leaf);
+        for (const stamp of stamps) yield direct(stamp, leaf, path);
+      }
+      continue;
+    }
+    const objects = await Promise.all(stamps.map(async ({ n }) => byLeaf(await fx.store.renewedObjects(tree.id, n, first, pageLeaves))));
     for (const leaf of leaves) {
       const path = pathOf(leaf);
-      for (const stamp of stamps) yield produce(stamp, leaf, path);
+      for (const [k, stamp] of stamps.entries()) yield await produce(anchored, stamp, leaf, path, objects[k]?.get(leaf.index) ?? []);
     }
   }
+}
+
+function byLeaf(objects: readonly RenewedObject[]): Map<number, RenewedObject[]> {
+  const found = new Map<number, RenewedObject[]>();
+  for (const object of objects) found.set(object.index, [...(found.get(object.index) ?? []), object]);
+  return found;
 }
 
 /** Paths of consecutive leaves, page by page, tile by tile: what lies above a tile is looked up once. */
@@ -131,11 +168,7 @@ async function upperLevels(fx: EvidenceEffects, tree: Tree): Promise<Buffer[] | 
   return levelsAbove(nodes, tree.digest);
 }
 
-async function anchoredTree(
-  fx: EvidenceEffects,
-  trust: Trust,
-  id: string,
-): Promise<{ readonly tree: Tree; readonly stamps: readonly Stamp[] }> {
+async function anchoredTree(fx: EvidenceEffects, trust: Trust, id: string): Promise<AnchoredTree> {
   const [tree] = await fx.store.trees({ id });
   if (tree === undefined) throw new SealError('SEAL-ARCHIVE-UNKNOWN', `no tree is called ${id}`, { hint: '`archive due` names the trees' });
   if (tree.state !== 'anchored')
@@ -145,15 +178,43 @@ async function anchoredTree(
         tree.state === 'open' ? 'wait for the daily closing or run `archive close`' : '“status” tells why no authority gave a timestamp',
     });
   demandLayout(tree.layout);
-  const tokens = await fx.store.tokens(id);
-  return { tree, stamps: tokens.map((token) => stampOf(trust, tree, token)) };
+  const reader = new ChainReader(fx);
+  const provesUntil = lifeOfTokens(trust);
+  const stamps = (await fx.store.tokens(id)).map((token) => stampOf(reader, provesUntil, tree, token));
+  const rehashed = (await fx.store.renewedCounts()).some((count) => count.tree === id);
+  return { tree, stamps: await Promise.all(stamps), reader, provesUntil, rehashed };
 }
 
-function stampOf(trust: Trust, { digest }: Tree, { n, tsa, genTime, frozen, token }: TreeToken): Stamp {
-  const parsed = parseTimestampToken(token);
-  // As of its own time: the certificate was good then, and its end is what is asked for.
-  const { provesUntil } = judgeTimestamp(parsed, { kind: 'evidence-record', trust, at: genTime });
-  return { n, tsa, genTime, provesUntil, final: frozen, write: recordWriter(digest, token) };
+async function stampOf(
+  reader: ChainReader,
+  provesUntil: AnchoredTree['provesUntil'],
+  { id, digest }: Tree,
+  { n, ...first }: TreeToken,
+): Promise<Stamp> {
+  const links = await reader.links({ tree: id }, n, first.token);
+  const last = links.at(-1) ?? first;
+  const following = Buffer.concat(links.map(({ der }) => der));
+  return {
+    digest,
+    n,
+    first,
+    links,
+    write: recordWriter(digest, first.token, following),
+    provesUntil: provesUntil(last.token, last.genTime),
+    final: [first, ...links].every(({ frozen }) => frozen),
+  };
+}
+
+/** Until when a token proves if nothing renews it. Tokens of renewals are asked about again and again. */
+function lifeOfTokens(trust: Trust): AnchoredTree['provesUntil'] {
+  const known = new Map<Buffer, number>();
+  return (token, genTime) => {
+    // As of its own time: the certificate was good then, and its end is what is asked for.
+    const judge = (): number => judgeTimestamp(parseTimestampToken(token), { kind: 'evidence-record', trust, at: genTime }).provesUntil;
+    const until = known.get(token) ?? judge();
+    known.set(token, until);
+    return until;
+  };
 }
 
 /** A record that does not lead to the stamped root must not leave the house. */
@@ -162,8 +223,30 @@ function demandRoot(tree: Tree, leaf: Leaf, path: readonly Buffer[]): void {
   if (tree.root === undefined || !root.equals(tree.root)) throw damaged(tree, `leaf ${leaf.index} does not lead to its root`);
 }
 
-function produce({ n, tsa, genTime, provesUntil, final, write }: Stamp, leaf: Leaf, path: readonly Buffer[]): ProducedRecord {
-  return { der: write(leaf.members, path), leaf, n, tsa, genTime, provesUntil, final };
+/** A record of one chain. */
+function direct({ n, first, provesUntil, final, write }: Stamp, leaf: Leaf, path: readonly Buffer[]): ProducedRecord {
+  return { der: write(leaf.members, path), leaf, n, tsa: first.tsa, genTime: first.genTime, provesUntil, final };
+}
+
+async function produce(
+  { reader, provesUntil }: AnchoredTree,
+  stamp: Stamp,
+  leaf: Leaf,
+  path: readonly Buffer[],
+  objects: readonly RenewedObject[],
+): Promise<ProducedRecord> {
+  if (objects.length === 0) return direct(stamp, leaf, path);
+  const { chains, last, final } = await chainsOfLeaf(reader, stamp, leaf, path, objects);
+  const { tsa, genTime } = stamp.first;
+  return {
+    der: assembleEvidenceRecord(chains),
+    leaf,
+    n: stamp.n,
+    tsa,
+    genTime,
+    provesUntil: provesUntil(last.token, last.genTime),
+    final,
+  };
 }
 
 function damaged(tree: Tree, what: string): SealError {

@@ -24,13 +24,27 @@ export function encodeArchiveTimeStampSequence(chains: readonly Buffer[]): Buffe
   return sequence(...chains);
 }
 
+/** A chain whose archive timestamps are encoded already: DER ArchiveTimeStamps of one digest, oldest first. */
+export interface EncodedChain {
+  readonly digest: DigestAlgorithm;
+  readonly timestamps: readonly Buffer[];
+}
+
+/** DER ArchiveTimeStampSequence of encoded chains, oldest first. */
+export function assembleSequence(chains: readonly EncodedChain[]): Buffer {
+  return encodeArchiveTimeStampSequence(chains.map(({ timestamps }) => sequence(...timestamps)));
+}
+
+/** DER EvidenceRecord of encoded chains, oldest first. Each digest is listed once (evidence-records 6). */
+export function assembleEvidenceRecord(chains: readonly EncodedChain[]): Buffer {
+  const digests = new Set(chains.map(({ digest }) => digest));
+  return sequence(integer(1), sequence(...[...digests].map(digestAlgorithmIdentifier)), assembleSequence(chains));
+}
+
 /** DER EvidenceRecord of chains, oldest first, each with the timestamps of one digest. */
 export function encodeEvidenceRecord(chains: readonly (readonly ArchiveTimeStampContent[])[]): Buffer {
-  const digests = new Set(chains.flat().map((timestamp) => timestamp.digestAlgorithm));
-  return sequence(
-    integer(1),
-    sequence(...[...digests].map(digestAlgorithmIdentifier)),
-    encodeArchiveTimeStampSequence(chains.map((chain) => sequence(...chain.map(encodeArchiveTimeStamp)))),
+  return assembleEvidenceRecord(
+    chains.map((chain) => ({ digest: chain[0]?.digestAlgorithm ?? 'sha256', timestamps: chain.map(encodeArchiveTimeStamp) })),
   );
 }
 
@@ -38,11 +52,16 @@ export function encodeEvidenceRecord(chains: readonly (readonly ArchiveTimeStamp
 const slabSize = 256 * 1024;
 
 /**
- * Writer of all records of one tree with one timestamp: the same bytes as `encodeEvidenceRecord`, some ten times as fast, because all
+ * Writer of all records of one tree with one chain: the same bytes as `encodeEvidenceRecord`, some ten times as fast, because all
  * but the hashes is the same in each. A record that is kept keeps up to 256 KiB of its neighbours with it.
+ * @param following DER ArchiveTimeStamps that renew the first one, concatenated
  * @returns members of list 0 (one hash, or those of a group) and the path, one hash a list → DER EvidenceRecord
  */
-export function recordWriter(digest: DigestAlgorithm, timeStamp: Buffer): (members: readonly Buffer[], path: readonly Buffer[]) => Buffer {
+export function recordWriter(
+  digest: DigestAlgorithm,
+  timeStamp: Buffer,
+  following: Buffer = Buffer.alloc(0),
+): (members: readonly Buffer[], path: readonly Buffer[]) => Buffer {
   const entry = digestLengths[digest] + 2;
   const single = Buffer.concat([encodeHeader(Tag.sequence, entry), encodeHeader(Tag.octetString, entry - 2)]);
   const hashHeader = encodeHeader(Tag.octetString, entry - 2);
@@ -62,8 +81,8 @@ export function recordWriter(digest: DigestAlgorithm, timeStamp: Buffer): (membe
     const first = encodeHeader(Tag.sequence, members.length * entry);
     const treeLength = first.length + members.length * entry + path.length * (entry + 2);
     let prefix = prefixes.get(treeLength);
-    if (prefix === undefined) prefixes.set(treeLength, (prefix = recordPrefix(digest, treeLength, timeStamp.length)));
-    const record = allocate(prefix.length + treeLength + timeStamp.length);
+    if (prefix === undefined) prefixes.set(treeLength, (prefix = recordPrefix(digest, treeLength, timeStamp.length, following.length)));
+    const record = allocate(prefix.length + treeLength + timeStamp.length + following.length);
     let at = prefix.copy(record);
     at += first.copy(record, at);
     for (const member of members.length > 1 ? inOrder(members) : members) {
@@ -74,13 +93,14 @@ export function recordWriter(digest: DigestAlgorithm, timeStamp: Buffer): (membe
       at += single.copy(record, at);
       at += hash.copy(record, at);
     }
-    timeStamp.copy(record, at);
+    at += timeStamp.copy(record, at);
+    following.copy(record, at);
     return record;
   };
 }
 
 /** Everything in front of the content of the reduced hash tree. */
-function recordPrefix(digest: DigestAlgorithm, treeLength: number, timeStampLength: number): Buffer {
+function recordPrefix(digest: DigestAlgorithm, treeLength: number, timeStampLength: number, followingLength: number): Buffer {
   const algorithm = algorithmField(digest);
   const treeHeader = encodeHeader(context(2, true), treeLength);
   let length = algorithm.length + treeHeader.length + treeLength + timeStampLength;
@@ -89,7 +109,7 @@ function recordPrefix(digest: DigestAlgorithm, treeLength: number, timeStampLeng
   for (let level = 0; level < 3; level++) {
     const header = encodeHeader(Tag.sequence, length);
     headers.unshift(header);
-    length += header.length;
+    length += header.length + (level === 0 ? followingLength : 0);
   }
   const start = Buffer.concat([integer(1), sequence(digestAlgorithmIdentifier(digest))]);
   return Buffer.concat([encodeHeader(Tag.sequence, start.length + length), start, ...headers, algorithm, treeHeader]);

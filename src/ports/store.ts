@@ -13,6 +13,7 @@ import type {
   WaitReason,
 } from '../model/batch.ts';
 import type { ErrorReport } from '../errors.ts';
+import type { RenewalStore } from './renewal-store.ts';
 
 /**
  * The database. Every method is one transaction and durable when it resolves (WAL, synchronous=FULL): after a power cut everything
@@ -252,7 +253,7 @@ export interface Totals {
   readonly signaturesByKey: Readonly<Record<string, number>>;
 }
 
-export interface Store extends BatchStore, ArchiveStore, AuditStore {
+export interface Store extends BatchStore, ArchiveStore, RenewalStore, AuditStore {
   /**
    * Counts for `report` and metrics over the batches claimed from `from` (inclusive) to `to` (exclusive), UTC ms. A document that a retry
    * has taken over counts there and not as failed here, so in = delivered + failed + waiting. Signatures: all that count against the key.

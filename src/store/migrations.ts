@@ -3,9 +3,10 @@ import { dirname } from 'node:path';
 import type { Database } from 'better-sqlite3';
 import { SealError } from '../errors.ts';
 import { schema1 } from './schema-1.ts';
+import { schemaRenewals } from './schema-renewals.ts';
 
 /** Forward only. A released migration never changes; the next one is appended. Version n is migrations[n - 1]. */
-export const migrations: readonly string[] = [schema1];
+export const migrations: readonly string[] = [schema1, schemaRenewals];
 
 /** `SEAL` in ASCII: tells our databases from others (PRAGMA application_id). */
 const applicationId = 0x5345414c;

@@ -11,6 +11,9 @@ import { leafLookup } from './leaf-lookup.ts';
 import { leafReferences } from './leaf-references.ts';
 import { leafTiles } from './leaf-tiles.ts';
 import { leafReader } from './leaves.ts';
+import { renewalContent } from './renewal-content.ts';
+import { renewalTokens } from './renewal-tokens.ts';
+import { renewalRows } from './renewals.ts';
 import { reportRows } from './reports.ts';
 import { earlierSignatures } from './reuse.ts';
 import { signatureRows } from './signatures.ts';
@@ -33,6 +36,7 @@ export function storeMethods(connection: Connection): Methods {
   const signatures = signatureRows(connection, numberOfKey);
   const values = valueRows(connection, numberOfKey);
   const trees = treeRows(connection);
+  const renewals = renewalRows(connection);
   const tiles = leafTiles(connection);
   const lookup = leafLookup(connection);
   const referencesOf = leafReferences(connection);
@@ -49,6 +53,9 @@ export function storeMethods(connection: Connection): Methods {
     ...appending(connection, { batches, trees, tiles, lookup, writeBlobs }),
     ...leafReader(connection, { trees, tiles, lookup, referencesOf }),
     ...tokenRows(connection, trees),
+    ...renewals.methods,
+    ...renewalContent(connection, renewals, trees),
+    ...renewalTokens(connection, renewals),
     ...blobRows(connection, batches, writeBlobs),
     ...dayRows(connection),
     ...totals(connection),

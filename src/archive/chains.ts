@@ -1,0 +1,112 @@
+import { Paths } from './paths.ts';
+import { demandLayout } from './tree.ts';
+import { SealError } from '../errors.ts';
+import { digestOf } from '../formats/digests.ts';
+import { hashList, reduceTree } from '../formats/ers-hash.ts';
+import { encodeArchiveTimeStamp } from '../formats/ers-write.ts';
+import type { DigestAlgorithm } from '../model/algorithms.ts';
+import type { ChainStart, Renewal, RenewalToken } from '../model/renewal.ts';
+import type { Effects } from '../ports/effects.ts';
+
+/** A timestamp of a chain. */
+export interface ChainToken {
+  /** DER */
+  readonly token: Buffer;
+  readonly tsa: string;
+  /** UTC ms. */
+  readonly genTime: number;
+  /** ms */
+  readonly accuracy: number;
+  readonly frozen: boolean;
+}
+
+/** A timestamp that renews those before it in its chain: the same in every record of the chain. */
+export interface ChainLink extends ChainToken {
+  /** Of the renewal. */
+  readonly seq: number;
+  /** ArchiveTimeStamp. */
+  readonly der: Buffer;
+}
+
+/** An anchored renewal. */
+export interface AnchoredRenewal {
+  readonly renewal: Renewal;
+  readonly token: RenewalToken;
+  readonly paths: Paths;
+}
+
+/**
+ * What list 0 of a timestamp renewal holds for a chain: the hashes of all earlier tokens of the chain, as one group (RFC 4998 §5.2;
+ * evidence-records 7, 8). @param tokens DER, frozen
+ */
+export function tokenGroup(tokens: readonly Buffer[], digest: DigestAlgorithm): Buffer[] {
+  return tokens.map((token) => digestOf(digest, token));
+}
+
+/** Reads chains of archive timestamps; renewals stay at hand. Lives as long as one piece of work: a later renewal is not seen. */
+export class ChainReader {
+  readonly #store: Effects['store'];
+  readonly #renewals = new Map<string, Promise<AnchoredRenewal | undefined>>();
+  readonly #rehashed = new Map<string, Promise<readonly ChainLink[]>>();
+
+  constructor({ store }: Pick<Effects, 'store'>) {
+    this.#store = store;
+  }
+
+  /** Undefined while the renewal is not anchored. */
+  renewal(id: string): Promise<AnchoredRenewal | undefined> {
+    const known = this.#renewals.get(id) ?? this.#read(id);
+    this.#renewals.set(id, known);
+    return known;
+  }
+
+  async #read(id: string): Promise<AnchoredRenewal | undefined> {
+    const [[renewal], token] = await Promise.all([this.#store.renewals({ id }), this.#store.renewalToken(id)]);
+    if (renewal === undefined || token === undefined || renewal.state !== 'anchored') return undefined;
+    demandLayout(renewal.layout);
+    const pages = (level: number, first: number, count: number): Promise<Buffer> => this.#store.renewalNodes(id, level, first, count);
+    return { renewal, token, paths: new Paths(pages, renewal.leaves, renewal.digest) };
+  }
+
+  /**
+   * The timestamps behind the first one of a chain, oldest first.
+   * @param first DER, the chain's first token @throws SealError SEAL-ARCHIVE-DAMAGED when one does not cover the chain
+   */
+  links(start: ChainStart, n: number, first: Buffer): Promise<readonly ChainLink[]> {
+    if ('tree' in start) return this.#links(start, n, first);
+    const known = this.#rehashed.get(start.renewal) ?? this.#links(start, n, first);
+    this.#rehashed.set(start.renewal, known);
+    return known;
+  }
+
+  async #links(start: ChainStart, n: number, first: Buffer): Promise<readonly ChainLink[]> {
+    const tokens = [first];
+    const links: ChainLink[] = [];
+    for (const { renewal: id, leaf } of await this.#store.renewalsOfChain(start, n)) {
+      const found = await this.renewal(id);
+      if (found === undefined) continue;
+      const { renewal, token, paths } = found;
+      const lists = [tokenGroup(tokens, renewal.digest), ...(await paths.of(leaf)).map((hash) => [hash])];
+      demandRenewalRoot(renewal, reduceTree(lists, renewal.digest), 'tree' in start ? start.tree : start.renewal);
+      const der = encodeArchiveTimeStamp({ digestAlgorithm: renewal.digest, reducedHashtree: lists, timeStamp: token.token });
+      const { tsa, genTime, accuracy, frozen } = token;
+      links.push({ seq: renewal.seq, der, token: token.token, tsa, genTime, accuracy, frozen });
+      tokens.push(token.token);
+    }
+    return links;
+  }
+}
+
+/** The leaf that stands for a chain in a timestamp renewal. */
+export function chainLeaf(tokens: readonly Buffer[], digest: DigestAlgorithm): Buffer {
+  return hashList(tokenGroup(tokens, digest), digest);
+}
+
+/** A record that does not lead to the stamped root must not leave the house. */
+export function demandRenewalRoot({ id, root }: Renewal, found: Buffer, what: string): void {
+  if (root?.equals(found) !== true)
+    throw new SealError('SEAL-ARCHIVE-DAMAGED', `renewal ${id} does not hold ${what} as it is kept`, {
+      where: id,
+      hint: 'run `sealtree archive check`, restore the last backup',
+    });
+}
