@@ -6,12 +6,14 @@ import type { Service } from './service.ts';
 type ActivationService = Pick<Service, 'app' | 'keyAudit'>;
 
 /**
- * `key activate`: one try with the PIN of the call. A certificate that may not sign is refused before the PIN is tried.
+ * `key activate`: one try with the PIN of the call. For an individual card, the PIN for the one document that was shown.
+ * @param args `document`: its SHA-256, hexadecimal
+ * A certificate that may not sign is refused before the PIN is tried.
  * @throws SealError SEAL-KEY-PIN-*, SEAL-KEY-CERTIFICATE
  */
 export async function activateKey(
   { app, keyAudit }: ActivationService,
-  { name }: { readonly name: string },
+  { name, document }: { readonly name: string; readonly document?: string | undefined },
   { actor, secret }: Pick<Call, 'actor' | 'secret'>,
 ): Promise<KeyView> {
   const source = keySource(app, name);
@@ -21,16 +23,22 @@ export async function activateKey(
     const { error } = source.status();
     if (error?.code === 'SEAL-KEY-CERTIFICATE') throw SealError.from(error);
     await keyAudit.by(actor, source, async () => {
-      await source.activate(secret);
+      await source.activate(secret, document === undefined ? undefined : Buffer.from(document, 'hex'));
     });
   } catch (error) {
     const code = error instanceof SealError ? error.code : 'SEAL-INTERNAL';
-    await store.audit({ at: clock.now(), actor, action: 'key-activation-refused', details: { key: name, code } });
+    const shown = document === undefined ? {} : { document };
+    await store.audit({ at: clock.now(), actor, action: 'key-activation-refused', details: { key: name, code, ...shown } });
     throw error;
   }
   // A software key has no activation that would begin and end.
   if (source.status().activation === undefined)
-    await store.audit({ at: clock.now(), actor, action: 'key-activated', details: keyAudit.describe(source) });
+    await store.audit({
+      at: clock.now(),
+      actor,
+      action: document === undefined ? 'key-activated' : 'document-released',
+      details: { ...keyAudit.describe(source), ...(document === undefined ? {} : { document }) },
+    });
   return await keyView(app, source);
 }
 

@@ -1,7 +1,7 @@
 import { startOfDay } from '../archive/local-time.ts';
 import { SealError } from '../errors.ts';
 import { parseCertificate, summarize } from '../formats/x509.ts';
-import type { KeyActivation, KeySource, KeyStatus } from '../ports/keys.ts';
+import type { KeyActivation, KeySource, KeyStatus, WaitingDocument } from '../ports/keys.ts';
 import type { PoolView } from '../signer/sign.ts';
 import type { App } from './context.ts';
 import { isoTime } from './views.ts';
@@ -9,7 +9,7 @@ import { isoTime } from './views.ts';
 /** A key as `key list` shows it. */
 export interface KeyView extends Pick<
   KeyStatus,
-  'name' | 'source' | 'reason' | 'error' | 'pinTriesLeft' | 'wrongPins' | 'reader' | 'token'
+  'name' | 'source' | 'reason' | 'error' | 'pinTriesLeft' | 'wrongPins' | 'reader' | 'token' | 'individual'
 > {
   /** Of a card that is there; tries that no `pinTriesLeft` tells are unknown: modules report them badly. */
   readonly pin?: 'entered' | 'needed' | 'locked';
@@ -23,6 +23,8 @@ export interface KeyView extends Pick<
     readonly daysLeft: number;
   };
   readonly activation?: { readonly since: string; readonly until?: string; readonly minutesLeft?: number };
+  /** Individual card: the document whose PIN is to be entered. */
+  readonly waiting?: { readonly document: string; readonly sha256: string; readonly since: string };
   readonly signaturesLeft?: number;
   readonly signaturesToday: number;
   readonly signatures: number;
@@ -55,16 +57,21 @@ export async function keyViews({ fx, config }: Pick<App, 'fx' | 'config'>): Prom
 
 /** One key as `key list` shows it. */
 export async function keyView({ fx, config }: Pick<App, 'fx' | 'config'>, source: KeySource): Promise<KeyView> {
-  const { certificate, activation, ...status } = source.status();
+  const { certificate, activation, waiting, ...status } = source.status();
   const now = fx.clock.now();
   return {
     ...status,
     ...pinState(status, activation !== undefined),
+    ...(waiting === undefined ? {} : { waiting: describeWaiting(waiting) }),
     ...(certificate === undefined ? {} : { certificate: describe(certificate, now) }),
     ...(activation === undefined ? {} : { activation: describeActivation(activation, now) }),
     ...(activation?.signaturesLeft === undefined ? {} : { signaturesLeft: activation.signaturesLeft }),
     ...(await counts({ fx, config }, source.name)),
   };
+}
+
+function describeWaiting({ name, digest, since }: WaitingDocument): NonNullable<KeyView['waiting']> {
+  return { document: name, sha256: digest.toString('hex'), since: isoTime(since) };
 }
 
 function describeActivation({ since, until }: KeyActivation, now: number): NonNullable<KeyView['activation']> {

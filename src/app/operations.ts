@@ -39,7 +39,7 @@ export interface Operations {
   readonly 'archive.export': { readonly args: ExportArgs; readonly result: ExportResult };
   readonly 'archive.find': { readonly args: { readonly what: string }; readonly result: FoundObject[] };
   readonly 'key.list': { readonly args: object; readonly result: KeyView[] };
-  readonly 'key.activate': { readonly args: { readonly name: string }; readonly result: KeyView };
+  readonly 'key.activate': { readonly args: { readonly name: string; readonly document?: string | undefined }; readonly result: KeyView };
   readonly 'key.deactivate': { readonly args: { readonly name: string }; readonly result: KeyView };
   readonly 'key.generate': { readonly args: GenerateArgs; readonly result: NewKeyView };
   readonly 'key.csr': { readonly args: RequestArgs; readonly result: RequestView };
@@ -111,7 +111,17 @@ export const operations: { readonly [Name in OperationName]: Operation<Name> } =
   },
   'archive.find': { mode: 'read', args: z.object({ what: z.string() }), run: async ({ app }, args) => await findObject(app.fx, args) },
   'key.list': { mode: 'live', args: none, run: async ({ app, pool }) => (await keyViews(app)).map((key) => withPool(key, pool.view())) },
-  'key.activate': { mode: 'act', args: z.object({ name: id }), run: activateKey },
+  'key.activate': {
+    mode: 'act',
+    args: z.object({
+      name: id,
+      document: z
+        .string()
+        .regex(/^[0-9a-f]{64}$/)
+        .optional(),
+    }),
+    run: activateKey,
+  },
   'key.deactivate': { mode: 'act', args: z.object({ name: id }), run: deactivateKey },
   'key.generate': { mode: 'act', args: z.object({ name: id, kind: z.enum(newKeyKinds) }), run: generateKey },
   'key.csr': {

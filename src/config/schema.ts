@@ -80,6 +80,7 @@ const pkcs11 = section({
   maxHours: z.number().positive().optional(),
   sessions: z.int().min(1).max(64).default(1),
   timeout: duration.default(30_000),
+  pinTimeout: duration.default(10 * 60_000),
   keepAlive: duration.default(15 * 60_000),
   environment: z.record(z.string(), z.string()).default({}),
   ...keyCommon,

@@ -93,6 +93,8 @@ export interface Pkcs11KeyConfig extends KeyCommon {
   readonly sessions: number;
   /** ms for one signature before the child is killed. */
   readonly timeout: number;
+  /** ms a document waits for the PIN of an individual card. */
+  readonly pinTimeout: number;
   /** ms that the activated card stays without a daemon; 0: it ends with it. */
   readonly keepAlive: number;
   /** Environment of the child besides PATH (SOFTHSM2_CONF …). */

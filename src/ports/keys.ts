@@ -22,6 +22,22 @@ export interface KeyStatus {
   readonly reader?: string;
   readonly token?: { readonly label: string; readonly serial: string };
   readonly activation?: KeyActivation;
+  /** Individual card: it asks its PIN for each document. */
+  readonly individual?: true;
+  /** The one that waits for its PIN. */
+  readonly waiting?: WaitingDocument;
+}
+
+/** A document as a person sees it before the PIN. */
+export interface ShownDocument {
+  readonly name: string;
+  /** SHA-256 */
+  readonly digest: Buffer;
+}
+
+export interface WaitingDocument extends ShownDocument {
+  /** UTC ms. */
+  readonly since: number;
 }
 
 export interface KeyActivation {
@@ -56,6 +72,12 @@ export interface SigningKey {
    * before the document is finished. What is released is verified in any case.
    */
   readonly trusted?: true;
+  /**
+   * Individual card: shows the document and waits until a person has given the PIN for it; the call of `sign` that follows uses it. Before the intent:
+   * waiting is not in doubt.
+   * @throws SealError SEAL-KEY-PIN-NEEDED when nobody came in time; the signal's reason
+   */
+  attend?(document: ShownDocument, signal: AbortSignal): Promise<void>;
   /** Whether the key can do it: mechanism, padding, digest. */
   supports(algorithm: SignatureAlgorithm): boolean;
   /**
@@ -93,8 +115,11 @@ export interface KeySource {
   refresh(): Promise<void>;
   /** Calls when the status changed. */
   onChange(call: () => void): void;
-  /** Gives a PIN; the buffer is zeroed before this resolves, whatever happens. Never repeated by machine. */
-  activate(pin: Buffer): Promise<void>;
+  /**
+   * Gives a PIN; the buffer is zeroed before this resolves, whatever happens. Never repeated by machine.
+   * @param document individual card: SHA-256 of the document that the person has seen; resolves when it is signed
+   */
+  activate(pin: Buffer, document?: Buffer): Promise<void>;
   deactivate(): Promise<void>;
   /**
    * Signatures an earlier daemon asked this key for; waits for those in progress. What is in doubt is left out. Absent where nothing outlives the

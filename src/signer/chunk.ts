@@ -57,6 +57,7 @@ export async function signChunk(fx: ChunkEffects, job: ChunkJob, lane: Lane, doc
     lane.trim(ready.length);
     const rest = ready.map(({ document }) => document);
     if (ready.length === 0 || !(await lane.ready(job.signal))) return { signed: [], again: rest, failed, keyFailed: false };
+    if (!(await attended(lane, ready, job.signal))) return { signed: [], again: rest, failed, keyFailed: true };
     const ids = rest.map(({ id }) => id);
     const intents = await fx.store.recordIntents(lane.key.name, ids, fx.clock.now(), lane.key.trusted === true, signingTime);
     valued = await callKey(lane, job.signal, pair(ready, intents), signingTime, outcomes);
@@ -68,6 +69,21 @@ export async function signChunk(fx: ChunkEffects, job: ChunkJob, lane: Lane, doc
   const record = job.profile.level === 'B-B' ? finishAndRecord : recordAndStamp;
   const ended = await record(fx, job, lane, valued, outcomes);
   return { ...ended, again, failed: failed + ended.failed, keyFailed: again.length > 0 && !job.signal.aborted };
+}
+
+/** Before the intents: a document that nobody releases was not asked of the key. False: nobody came, or the key cannot now. */
+async function attended(lane: Lane, ready: readonly Ready[], signal: AbortSignal): Promise<boolean> {
+  if (lane.key.attend === undefined) return true;
+  try {
+    for (const { document } of ready) await lane.attend({ name: displayName(document.relPath), digest: sha256Of(document) }, signal);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function sha256Of({ digests }: BatchDocument): Buffer {
+  return digests.find(([algorithm]) => algorithm === 'sha256')?.[1] ?? Buffer.alloc(0);
 }
 
 type Ended = Pick<ChunkResult, 'signed' | 'failed'>;

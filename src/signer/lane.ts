@@ -1,7 +1,7 @@
 import { asSealError } from '../errors.ts';
 import type { SealError } from '../errors.ts';
 import type { SignatureAlgorithm } from '../model/algorithms.ts';
-import type { SigningKey } from '../ports/keys.ts';
+import type { ShownDocument, SigningKey } from '../ports/keys.ts';
 import type { Allowance, PoolKey } from './pool-key.ts';
 
 /** A place on a key for some documents: prepared for it first, then signed by it. */
@@ -16,6 +16,11 @@ export interface Lane {
    * @returns false when it was taken back (another key is free sooner, the key has left, the call was aborted): prepare for another one
    */
   ready(signal: AbortSignal): Promise<boolean>;
+  /**
+   * Waits until a person has released the document, where the key demands it (SigningKey.attend).
+   * @throws SealError SEAL-KEY-PIN-NEEDED when nobody came in time; the signal's reason
+   */
+  attend(document: ShownDocument, signal: AbortSignal): Promise<void>;
   /**
    * One signature, verified with the certificate's public key unless the key is trusted.
    * @param request see SigningCall
@@ -143,6 +148,15 @@ export class PoolLane implements Lane {
     if (this.#phase !== 'waiting') return;
     this.release();
     this.#answer?.(false);
+  }
+
+  async attend(document: ShownDocument, signal: AbortSignal): Promise<void> {
+    try {
+      await this.key.attend?.(document, signal);
+    } catch (thrown) {
+      if (!(signal.aborted && thrown === signal.reason)) this.#events.failed(this, asSealError(thrown));
+      throw thrown;
+    }
   }
 
   async sign(data: Buffer, signal: AbortSignal, request?: string): Promise<Buffer> {

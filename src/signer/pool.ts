@@ -156,13 +156,16 @@ export class SigningPool {
   }
 
   #usable(names: readonly string[], algorithm: SignatureAlgorithm): { poolKey: PoolKey; key: SigningKey; load: KeyLoad }[] {
-    return names.flatMap((name) => {
+    const usable = names.flatMap((name) => {
       const poolKey = this.#keys.get(name);
       const key = poolKey?.key;
       if (poolKey === undefined || key === undefined || !this.#limits.known(poolKey) || !key.supports(algorithmFor(key, algorithm)))
         return [];
       return [{ poolKey, key, load: poolKey.load(key) }];
     });
+    // A key that waits for a person for each document must not hold up what another one does at once.
+    const alone = usable.filter(({ key }) => key.attend === undefined);
+    return alone.length > 0 ? alone : usable;
   }
 
   /** Deals what can be dealt; a change while it deals makes it deal once more. */

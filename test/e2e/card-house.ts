@@ -82,10 +82,14 @@ export class CardHouse extends House {
     return file;
   }
 
-  /** Gives the daemon a PIN. @returns the code it was refused with, or `ready` */
-  async activate(name: string, pin: string): Promise<string> {
+  /** Gives the daemon a PIN; for an individual card with the SHA-256 of the document that was shown. @returns the code it was refused with, or `ready` */
+  async activate(name: string, pin: string, document?: string): Promise<string> {
     try {
-      const { state } = (await this.#ask('key.activate', { name }, Buffer.from(pin))) as KeyView;
+      const { state } = (await this.#ask(
+        'key.activate',
+        { name, ...(document === undefined ? {} : { document }) },
+        Buffer.from(pin),
+      )) as KeyView;
       return state;
     } catch (thrown) {
       if (thrown instanceof SealError) return thrown.code;

@@ -87,6 +87,7 @@ export function softHsm(cleanup: (remove: () => void) => void): SoftHsm {
       keyUsage: 'contentCommitment',
       sessions: 1,
       timeout: 20_000,
+      pinTimeout: 60_000,
       keepAlive: 60_000,
       environment,
       ...changes,

@@ -23,13 +23,17 @@ export function keyCommands(program: Command, setExit: SetExit): void {
       .option('--pin-file <file>', 'read the PIN from a private file, or - for standard input'),
     setExit,
     async (session, [name = ''], { pinFile }) => {
-      demandPin(
-        (await session.call('key.list', {})).find((view) => view.name === name),
-        name,
-      );
+      const key = (await session.call('key.list', {})).find((view) => view.name === name);
+      demandPin(key, name);
+      const document = key?.waiting;
+      if (document !== undefined) {
+        session.terminal.note(`${name} is to sign this document:`);
+        session.terminal.note(`  ${document.document}`);
+        session.terminal.note(`  SHA-256 ${document.sha256}`);
+      }
       const pin = readPin(`PIN of ${name}: `, pinFile);
       if (pin.length === 0) throw new SealError('SEAL-USAGE', 'no PIN was entered', { hint: 'nothing was tried; repeat the command' });
-      const view = await session.call('key.activate', { name }, pin);
+      const view = await session.call('key.activate', { name, ...(document === undefined ? {} : { document: document.sha256 }) }, pin);
       session.terminal.result(view);
       printKeys(session.terminal, [view]);
       return view.state === 'ready' ? Exit.done : Exit.notYet;
@@ -57,6 +61,10 @@ function demandPin(key: KeyView | undefined, name: string): void {
   if (key.source === 'pkcs12')
     throw new SealError('SEAL-USAGE', `${name} has no PIN: it is a key file, opened with its passphrase`, {
       hint: '“passphrase:” of the key tells where it is; restart the daemon when it was changed',
+    });
+  if (key.individual === true && key.waiting === undefined)
+    throw new SealError('SEAL-USAGE', `${name} asks its PIN for each document, and no document waits`, {
+      hint: '“sealtree status” tells when one does',
     });
   if ((key.state === 'pin-locked' || key.state === 'absent') && key.error !== undefined) throw SealError.from(key.error);
 }

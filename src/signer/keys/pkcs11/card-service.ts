@@ -114,17 +114,20 @@ export class CardService {
     return view;
   }
 
-  async #login({ door, since, lasts }: Calls['login']['args']): Promise<Calls['login']['reply']> {
+  async #login({ door, since, lasts, once }: Calls['login']['args']): Promise<Calls['login']['reply']> {
     const keys = this.#started().login(door === undefined ? undefined : await takeSecret(this.#setup.directory, door));
     this.#activeUntil = lasts === undefined ? Infinity : this.#clock.monotonic() + lasts;
-    this.#activation = { keys, since, ...(lasts === undefined ? {} : { until: since + lasts }) };
+    if (!once) this.#activation = { keys, since, ...(lasts === undefined ? {} : { until: since + lasts }) };
     return { keys };
   }
 
-  async #sign({ door, request, ...asked }: Calls['sign']['args']): Promise<Buffer> {
+  async #sign({ door, request, atReader = false, ...asked }: Calls['sign']['args']): Promise<Buffer> {
     return await this.#results.sign(request, asked, async () => {
       if (this.#over()) throw new DriverFault(notLoggedIn);
-      return await this.#started().sign(asked, door === undefined ? undefined : await takeSecret(this.#setup.directory, door));
+      return await this.#started().sign(
+        asked,
+        atReader ? 'at-reader' : door === undefined ? undefined : await takeSecret(this.#setup.directory, door),
+      );
     });
   }
 

@@ -96,21 +96,26 @@ export class TokenClient {
     this.#module.C_Logout(session);
   }
 
-  /** @param pin for this one signature; zeroed */
-  async sign({ key, mechanism, input }: Pick<Calls['sign']['args'], 'key' | 'mechanism' | 'input'>, pin?: Buffer): Promise<Buffer> {
+  /** @param pin for this one signature; zeroed. `at-reader`: the pad of the reader asks for it */
+  async sign(
+    { key, mechanism, input }: Pick<Calls['sign']['args'], 'key' | 'mechanism' | 'input'>,
+    pin?: Buffer | 'at-reader',
+  ): Promise<Buffer> {
     let session: pkcs11js.Handle;
     try {
       session = await this.#takeSession();
     } catch (thrown) {
-      pin?.fill(0);
+      if (Buffer.isBuffer(pin)) pin.fill(0);
       throw thrown;
     }
     try {
       const begin = (): void => {
         this.#module.C_SignInit(session, this.#mechanism(mechanism), key);
       };
-      if (pin === undefined) begin();
-      else
+      if (!Buffer.isBuffer(pin)) {
+        begin();
+        if (pin !== undefined) this.#login(session, this.#api.CKU_CONTEXT_SPECIFIC, '');
+      } else
         withPin(pin, (text) => {
           begin();
           this.#login(session, this.#api.CKU_CONTEXT_SPECIFIC, text);

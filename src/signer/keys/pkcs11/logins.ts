@@ -22,7 +22,7 @@ export interface Login {
 }
 
 /** ms a person has at the reader. */
-const pinPadMs = 120_000;
+export const pinPadMs = 120_000;
 /** CKR_PIN_INCORRECT, CKR_PIN_LOCKED */
 const wrongPin: ReadonlySet<number> = new Set([160, 164]);
 
@@ -78,14 +78,15 @@ export class Logins {
 
   /**
    * With a PIN, zeroed; an empty one means the pad of the reader.
+   * @param once for a single signature: no activation begins
    * @returns the private keys that are visible now, and when the activation began
    * @throws CardFault, SealError SEAL-KEY-DEVICE
    */
-  async withPin({ view: { pinPad, serial } }: Visible, pin: Buffer): Promise<Login> {
+  async withPin({ view: { pinPad, serial } }: Visible, pin: Buffer, once = false): Promise<Login> {
     const process = await this.#host.running();
     const { timeout, maxTime } = this.#config;
     const since = this.#fx.clock.now();
-    const lasting = { since, ...(maxTime === undefined ? {} : { lasts: maxTime }) };
+    const lasting = { since, once, ...(maxTime === undefined ? {} : { lasts: maxTime }) };
     try {
       const { keys } =
         pinPad && pin.length === 0

@@ -103,9 +103,9 @@ export interface Calls {
     readonly args: object;
     readonly reply: { readonly certificates: readonly TokenCertificate[]; readonly mechanisms: readonly number[] };
   };
-  /** Logs in with the PIN behind `door`; without one the reader asks for it. `since` and `lasts` (ms) describe the activation that begins. */
+  /** Logs in with the PIN behind `door`; without one the reader asks for it. `since` and `lasts` (ms) describe the activation that begins; `once`: none does. */
   login: {
-    readonly args: { readonly door?: string; readonly since: number; readonly lasts?: number };
+    readonly args: { readonly door?: string; readonly since: number; readonly lasts?: number; readonly once: boolean };
     readonly reply: { readonly keys: readonly TokenKey[] };
   };
   logout: { readonly args: object; readonly reply: object };
@@ -116,6 +116,8 @@ export interface Calls {
       readonly mechanism: MechanismCall;
       readonly input: Buffer;
       readonly door?: string;
+      /** The reader asks for the PIN of this one signature. */
+      readonly atReader?: boolean;
       readonly request?: string;
     };
     readonly reply: { readonly signature: Buffer };

@@ -5,6 +5,8 @@ import { readPem } from '../../../formats/pem.ts';
 import { certificateProblem, nextCertificateChange } from '../certificate.ts';
 import { orderChain } from '../chain.ts';
 import { cardId } from './host.ts';
+import { SigningDesk } from './desk.ts';
+import { individualKey, type IndividualCard } from './individual.ts';
 import { mechanismFor } from './mechanisms.ts';
 import { foreseeCertificate, pairKey } from './pairing.ts';
 import { Readers } from './readers.ts';
@@ -13,7 +15,7 @@ import type { Certificate } from '../../../formats/x509.ts';
 import type { SignatureAlgorithm } from '../../../model/algorithms.ts';
 import type { Pkcs11KeyConfig } from '../../../model/config.ts';
 import type { Timer } from '../../../ports/clock.ts';
-import type { Claimed, KeySource, KeyStatus, SigningKey } from '../../../ports/keys.ts';
+import type { Claimed, KeySource, KeyStatus, SigningKey, WaitingDocument } from '../../../ports/keys.ts';
 import type { KeyEffects } from '../effects.ts';
 import type { Pair } from './pairing.ts';
 import type { Activation, Visible } from './state.ts';
@@ -97,8 +99,13 @@ class Pkcs11Source implements KeySource {
   #view: View | undefined;
   #joined = false;
   #timer: Timer | undefined;
+  readonly #desk: SigningDesk;
+  #once: { readonly visible: Visible; readonly key: SigningKey } | undefined;
 
   constructor(config: Pkcs11KeyConfig, token: Token, fx: KeyEffects) {
+    this.#desk = new SigningDesk(config.name, fx.clock, () => {
+      this.#tell();
+    });
     this.name = config.name;
     this.#config = config;
     this.#token = token;
@@ -139,7 +146,35 @@ class Pkcs11Source implements KeySource {
     }
   }
 
+  /** A person gives the PIN for each document. */
+  get #attended(): boolean {
+    const { kind, pin } = this.#config;
+    const { state } = this.#token;
+    const always = state.kind === 'active' && this.#view?.pair?.key.alwaysAuthenticate === true;
+    return pin === undefined && (kind === 'individual' || always);
+  }
+
+  /** Of a card that waits for the PIN of each document. */
+  #individual(): SigningKey | undefined {
+    const { state } = this.#token;
+    if (!this.#attended || state.kind !== 'waiting' || state.state === 'pin-locked') return undefined;
+    const { visible } = state;
+    if (this.#once?.visible === visible) return this.#once.key;
+    const certificate = foreseeCertificate(this.#config, visible.certificates, this.#fx.clock.now());
+    if (certificate === undefined || this.#problem(certificate) !== undefined) return undefined;
+    const key = individualKey({ ...this.#parts(visible), certificate });
+    this.#once = { visible, key };
+    return key;
+  }
+
+  #parts(visible: Visible): Omit<IndividualCard, 'certificate'> {
+    const { clock } = this.#fx;
+    return { config: this.#config, token: this.#token, desk: this.#desk, visible, extra: this.#extra, now: () => clock.now() };
+  }
+
   key(): SigningKey | undefined {
+    const individual = this.#individual();
+    if (individual !== undefined) return individual;
     const view = this.#current();
     return view?.pair === undefined || this.#problem(view.pair.certificate) !== undefined ? undefined : view.key;
   }
@@ -150,11 +185,16 @@ class Pkcs11Source implements KeySource {
     const view = this.#current();
     const certificate = view?.pair?.certificate ?? foreseeCertificate(this.#config, visible?.certificates ?? [], this.#fx.clock.now());
     const problem = view?.error ?? (certificate === undefined ? undefined : this.#problem(certificate));
-    const error = problem ?? (state.kind === 'active' ? undefined : state.error) ?? this.#extraError;
+    const attended = this.#attended && state.kind !== 'away' && !(state.kind === 'waiting' && state.state === 'pin-locked');
+    const asked = attended ? waitingError(this.name, this.#desk.waiting) : undefined;
+    const open = state.kind === 'active' || attended;
+    const error = problem ?? asked ?? (open ? undefined : state.error) ?? this.#extraError;
     return {
       name: this.name,
       source: 'pkcs11',
-      state: problem !== undefined ? 'unusable' : state.kind === 'active' ? 'ready' : state.state,
+      state: problem !== undefined ? 'unusable' : asked !== undefined ? 'pin-needed' : open ? 'ready' : state.state,
+      ...(attended ? { individual: true as const } : {}),
+      ...(this.#desk.waiting === undefined ? {} : { waiting: this.#desk.waiting }),
       ...(error === undefined ? {} : { reason: error.message, error: error.toJSON() }),
       ...(certificate === undefined ? {} : { certificate: certificate.der }),
       ...(visible === undefined ? {} : describe(visible, this.#token.wrongPins)),
@@ -166,8 +206,9 @@ class Pkcs11Source implements KeySource {
     this.#listeners.push(call);
   }
 
-  activate(pin: Buffer): Promise<void> {
-    return this.#token.activate(pin);
+  async activate(pin: Buffer, document?: Buffer): Promise<void> {
+    if (this.#attended) await this.#desk.give(pin, document);
+    else await this.#token.activate(pin);
   }
 
   deactivate(): Promise<void> {
@@ -210,6 +251,10 @@ class Pkcs11Source implements KeySource {
 
   #changed(): void {
     this.#watchDates();
+    this.#tell();
+  }
+
+  #tell(): void {
     for (const listener of this.#listeners) listener();
   }
 
@@ -234,6 +279,7 @@ class Pkcs11Source implements KeySource {
     const config = this.#config;
     const keyType = certificate.keyType();
     const individual = config.kind === 'individual' || key.alwaysAuthenticate;
+    if (individual && config.pin === undefined) return individualKey({ ...this.#parts(visible), certificate });
     const counted = individual || config.maxSignatures !== undefined || config.sessions === 1;
     const mechanism = (algorithm: SignatureAlgorithm): ReturnType<typeof mechanismFor> =>
       mechanismFor(keyType, algorithm, visible.mechanisms);
@@ -275,6 +321,14 @@ function describe({ view }: Visible, wrongPins: number): Pick<KeyStatus, 'reader
     ...(wrongPins === 0 ? {} : { wrongPins }),
     ...(view.pin === 'locked' ? { pinTriesLeft: 0 } : view.pin === 'last-try' ? { pinTriesLeft: 1 } : {}),
   };
+}
+
+function waitingError(name: string, waiting: WaitingDocument | undefined): SealError | undefined {
+  if (waiting === undefined) return undefined;
+  return new SealError('SEAL-KEY-PIN-NEEDED', `${name}: “${waiting.name}” waits for its PIN (SHA-256 ${waiting.digest.toString('hex')})`, {
+    where: name,
+    hint: `“sealtree key activate ${name}” shows it again and asks for the PIN`,
+  });
 }
 
 function activationStatus({ since, until }: Activation): NonNullable<KeyStatus['activation']> {

@@ -3,7 +3,7 @@ import { SealError, asSealError } from '../../../errors.ts';
 import { explain } from './events.ts';
 import { longestPin } from './pin-length.ts';
 import { CardHost } from './host.ts';
-import { Logins } from './logins.ts';
+import { Logins, pinPadMs } from './logins.ts';
 import { Place } from './place.ts';
 import { CardFault } from './process.ts';
 import { absent, failing, waiting } from './state.ts';
@@ -15,7 +15,7 @@ import type { PlaceConfig } from './place.ts';
 import type { CardProcess } from './process.ts';
 import type { Readers } from './readers.ts';
 import type { CardClaim } from './left-behind.ts';
-import type { Calls, CardActivation, Fault } from './messages.ts';
+import type { Calls, CardActivation, Fault, TokenKey } from './messages.ts';
 import type { Activation, TokenState, Visible } from './state.ts';
 import type { SecretReference } from '../../../model/config.ts';
 import type { Timer } from '../../../ports/clock.ts';
@@ -26,6 +26,9 @@ export interface TokenConfig extends PlaceConfig, HostConfig {
   /** ms an activation lasts. */
   readonly maxTime?: number;
 }
+
+/** What is asked of the key that was chosen. */
+export type OnceAsked = Pick<Calls['sign']['args'], 'mechanism' | 'input' | 'request'> & { readonly key: TokenKey };
 
 const pollMs = 1_000;
 const lostLogin: Fault = { rv: 257, message: 'CKR_USER_NOT_LOGGED_IN' };
@@ -144,6 +147,49 @@ export class Token {
       return signature;
     } catch (thrown) {
       throw this.#failed(thrown, activation);
+    }
+  }
+
+  /**
+   * One signature of an individual card: logged in with the PIN for it alone, unless the card is active already.
+   * @param pin zeroed; an empty one means the pad of the reader
+   * @param choose the key to use, of those that are visible after the login
+   * @throws SealError SEAL-KEY-*
+   */
+  async signOnce(pin: Buffer, choose: (keys: readonly TokenKey[]) => OnceAsked): Promise<Buffer> {
+    const second = Buffer.from(pin);
+    try {
+      return await this.#exclusive(async () => await this.#signOnce(pin, second, choose));
+    } catch (thrown) {
+      throw this.#failed(thrown);
+    } finally {
+      pin.fill(0);
+      second.fill(0);
+    }
+  }
+
+  async #signOnce(pin: Buffer, second: Buffer, choose: (keys: readonly TokenKey[]) => OnceAsked): Promise<Buffer> {
+    const state = this.#state;
+    if (state.kind === 'away') throw state.error;
+    const { visible } = state;
+    const { keys } = state.kind === 'active' ? state.activation : await this.#logins.withPin(visible, pin, true);
+    const process = await this.#host.running();
+    const { timeout } = this.config;
+    const atReader = visible.view.pinPad && second.length === 0;
+    try {
+      const { key, ...asked } = choose(keys);
+      const args = { ...asked, key: key.handle };
+      const running = !key.alwaysAuthenticate
+        ? process.call('sign', args, timeout)
+        : atReader
+          ? process.call('sign', { ...args, atReader }, pinPadMs)
+          : process.withPin(second, async (door) => await process.call('sign', { ...args, door }, timeout));
+      this.#signing.add(running);
+      const { signature } = await running.finally(() => this.#signing.delete(running));
+      this.#host.succeeded();
+      return signature;
+    } finally {
+      if (state.kind !== 'active') await process.call('logout', {}, timeout).catch(() => undefined);
     }
   }
 
