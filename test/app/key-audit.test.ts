@@ -17,7 +17,7 @@ const card: Pkcs11KeyConfig = {
     maxSignatures: 500,
     sessions: 1,
     keepAlive: 0,
-  pinTimeout: 0,
+    pinTimeout: 0,
     timeout: 1_000,
   },
   ...{ onDoubt: 'sign', environment: {}, roots: ['letters'], minRemaining: 0, keyUsage: 'contentCommitment', chain: [] },
