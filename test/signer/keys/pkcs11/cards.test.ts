@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { verify } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { SealError } from '../../../../src/errors.ts';
 import { pkcs11Sources } from '../../../../src/signer/keys/pkcs11/source.ts';
@@ -116,6 +116,47 @@ describe('cards and their faults', needs('softhsm', 'softhsm-dev', 'gcc'), () =>
     cards.set();
     await world.clock.advance(1_000);
     assert.notEqual(ready(source), key);
+  });
+
+  test('inserted again and again: no descriptor, session or memory is left behind', async (t) => {
+    const insertions = process.env['SEALTREE_FULL'] === undefined ? 25 : 1_000;
+    const { source, world } = await card(t);
+    // One session more than it needs: a second one that stays open would be refused.
+    cards.set('max_sessions=1');
+    const [pid = 0] = pids(world);
+    const held = (): { fds: number; kib: number } => ({
+      fds: readdirSync(`/proc/${pid}/fd`).length,
+      kib: Number(/^VmRSS:\s*(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1]),
+    });
+    let before = held();
+    for (let n = 0; n < insertions; n++) {
+      cards.set('max_sessions=1', 'removed=1');
+      await world.clock.advance(1_000);
+      assert.equal(source.status().state, 'absent');
+      cards.set('max_sessions=1');
+      await world.clock.advance(1_000);
+      await signs(ready(source));
+      // The first ones fill what is kept anyway.
+      if (n === Math.min(10, insertions - 10)) before = held();
+    }
+    const after = held();
+    assert.ok(after.fds <= before.fds + 1, `${before.fds} descriptors, then ${after.fds}`);
+    assert.ok(after.kib <= before.kib + 32_768, `${before.kib} KiB, then ${after.kib}`);
+    assert.deepEqual(pids(world), [pid]);
+    assert.equal(world.secrets.length, insertions + 1);
+  });
+
+  test('sessions that the driver forgets, a key that the card forgets: the card is taken as new, and signs on', async (t) => {
+    const { source, world } = await card(t);
+    for (const rv of [179, 176, 130, 96]) {
+      cards.set(`fail_rv=${rv}`);
+      await fails(ready(source).sign(data, algorithm), 'SEAL-KEY-ABSENT');
+      assert.equal(source.status().state, 'absent');
+      cards.set();
+      await world.clock.advance(1_000);
+      await signs(ready(source));
+    }
+    assert.equal(pids(world).length, 1);
   });
 
   test('the card’s own limit: PIN needed, and with a configured PIN it goes on by itself', async (t) => {
