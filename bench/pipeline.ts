@@ -119,7 +119,7 @@ async function deliver(stock: string, root: string, names: readonly string[]): P
   while (open.size > 0) {
     for (const name of open) if (existsSync(join(root, 'outgoing', name, 'READY'))) open.delete(name);
     if (existsSync(join(root, 'failed')) && readdirSync(join(root, 'failed')).length > 0) throw new Error('a batch failed');
-    await sleep(20);
+    await sleep(50);
   }
 }
 

@@ -16,8 +16,8 @@ import { readTrust, trustOf, type TrustFiles } from './trust.ts';
 
 /** Batches of one root under way at the same time, waiting ones included. */
 const perRoot = 32;
-/** Batches that read and write many bytes at the same time. */
-const copying = 4;
+/** Batches that read and write many bytes at the same time; most of it they wait for the disk, and those that wait together share one sync. */
+const copying = 8;
 
 /** Everything the use cases work with: the effects, and the machinery that lives as long as the process. */
 export interface Service {

@@ -41,7 +41,13 @@ export interface EndedCounts {
   readonly failed: number;
 }
 
-const copyingSteps: ReadonlySet<Step> = new Set(['spool', 'stage', 'file', 'fail']);
+/** With their rank: what is nearly out goes first, so that it leaves while others are signed instead of all leaving together. */
+const copyingSteps: ReadonlyMap<Step, number> = new Map<Step, number>([
+  ['stage', 0],
+  ['file', 1],
+  ['fail', 1],
+  ['spool', 2],
+]);
 /** ms until a batch whose row could not be read or written is taken up again. */
 const storePause = 5_000;
 
@@ -226,7 +232,8 @@ export class Runner {
         await this.#stages[name](batch, signal, (reason) => {
           pause.note(reason);
         });
-      const result = copyingSteps.has(name) ? await this.#copies.pass(signal, work) : await work();
+      const rank = copyingSteps.get(name);
+      const result = rank === undefined ? await work() : await this.#copies.pass(rank, signal, work);
       log.debug({ step: name, result: result.kind, ms: this.#fx.clock.monotonic() - began }, 'step ended');
       return { kind: 'result', result };
     } catch (thrown) {

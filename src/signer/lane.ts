@@ -135,11 +135,11 @@ export class PoolLane implements Lane {
     }
   }
 
-  /** Its turn has come, if there is a place: holds it. Called by the pool while it waits. */
+  /** Its turn has come, if there is a place (holds it), or will be soon. Called by the pool while it waits. */
   go(): void {
-    if (!this.poolKey.tryEnter(this.key)) return;
+    this.#reserved = this.poolKey.tryEnter(this.key);
+    if (!this.#reserved && !this.poolKey.runsLow(this.key)) return;
     this.#phase = 'signing';
-    this.#reserved = true;
     this.#answer?.(true);
   }
 

@@ -95,6 +95,19 @@ export class PoolKey {
     return true;
   }
 
+  /**
+   * Half a chunk is left: the next one records its intents meanwhile, else the key would wait for that commit after each chunk. Only for keys in our
+   * own process: of no other may there be more in doubt after a kill than it works on.
+   */
+  runsLow(key: SigningKey): boolean {
+    return key.trusted === true && key.chunk > 1 && this.#queue.length <= key.chunk / 2;
+  }
+
+  /** The moment in which it becomes so. */
+  runsLowNow(key: SigningKey): boolean {
+    return this.runsLow(key) && this.#queue.length === Math.floor(key.chunk / 2);
+  }
+
   /** Waits for a place; calls of one key are served in their order. */
   async enter(key: SigningKey): Promise<void> {
     if (!this.tryEnter(key)) await new Promise<void>((resolve) => this.#queue.push(resolve));

@@ -5,6 +5,7 @@ import { PoolLane } from './lane.ts';
 import { PoolKey } from './pool-key.ts';
 import { allowedKeys } from './rights.ts';
 import { schedule, steal } from './schedule.ts';
+import { newTurn, spendTurn, takeTurn, type Turn } from './turn.ts';
 import type { Lane, LaneOrigin } from './lane.ts';
 import type { PoolRules } from './rights.ts';
 import type { Claim, KeyLoad } from './schedule.ts';
@@ -25,6 +26,8 @@ export interface LaneRequest {
   readonly wanted: number;
   /** Keys that have just failed for these documents: used only where there is no other. */
   readonly avoid?: ReadonlySet<string>;
+  /** The batch's; absent: every request is a turn of its own. */
+  readonly turn?: Turn;
 }
 
 /** A key as `status` and metrics show it. */
@@ -43,6 +46,7 @@ export type PoolEffects = Pick<Effects, 'clock' | 'keys' | 'log' | 'store'>;
 
 interface Pending extends Pick<Claim, 'id' | 'priority' | 'wanted'> {
   readonly origin: LaneOrigin;
+  readonly turn: Turn;
   readonly resolve: (lane: Lane) => void;
   readonly reject: (reason: unknown) => void;
 }
@@ -65,6 +69,7 @@ export class SigningPool {
   readonly #promised = new Set<string>();
   readonly #listeners: (() => void)[] = [];
   #lastId = 0;
+  #lastTurn = 0;
   #dealing = false;
   #again = false;
   #closed = false;
@@ -103,9 +108,10 @@ export class SigningPool {
     this.#join(root);
     this.#promised.clear();
     const { promise, resolve, reject } = Promise.withResolvers<Lane>();
-    const { algorithm, priority, wanted, avoid } = request;
+    const { algorithm, priority, wanted, avoid, turn = newTurn() } = request;
+    takeTurn(turn, () => ++this.#lastTurn);
     const origin: LaneOrigin = { root, allowed, avoid: [...(avoid ?? [])], algorithm };
-    const pending: Pending = { id: ++this.#lastId, origin, priority, wanted, resolve, reject };
+    const pending: Pending = { id: ++this.#lastId, origin, turn, priority, wanted, resolve, reject };
     const aborted = (): void => {
       if (this.#drop(pending)) reject(signal.reason);
     };
@@ -189,11 +195,11 @@ export class SigningPool {
 
   #grant(): void {
     const loads = new Map<string, KeyLoad>();
-    const claims = this.#pending.flatMap(({ id, priority, wanted, origin }) => {
+    const claims = this.#pending.flatMap(({ id, priority, wanted, origin, turn }) => {
       const usable = this.#usable(origin.allowed, origin.algorithm);
       for (const { load } of usable) loads.set(load.name, load);
       const keys = usable.map(({ load }) => load.name);
-      return keys.length === 0 ? [] : [{ id, priority, wanted, root: origin.root, avoid: origin.avoid, keys }];
+      return keys.length === 0 ? [] : [{ id, turn: turn.place, priority, wanted, root: origin.root, avoid: origin.avoid, keys }];
     });
     for (const { claim, key: name, count } of schedule([...loads.values()], claims, this.#served)) {
       const pending = this.#pending.find(({ id }) => id === claim);
@@ -201,7 +207,8 @@ export class SigningPool {
       const key = poolKey?.key;
       if (pending === undefined || poolKey === undefined || key === undefined) continue;
       this.#drop(pending);
-      const { origin } = pending;
+      const { origin, turn } = pending;
+      spendTurn(turn, (count * poolKey.pace) / key.concurrency);
       this.#served.set(origin.root, (this.#served.get(origin.root) ?? 0) + count);
       const lane = new PoolLane(poolKey, key, count, origin, algorithmFor(key, origin.algorithm), this.#events);
       this.#lanes.add(lane);
@@ -229,7 +236,8 @@ export class SigningPool {
 
   /** Whether one signature more can change what is dealt. A fast key makes thousands a second, and mostly neither a place nor room is there. */
   #matters({ poolKey, key }: PoolLane): boolean {
-    if (this.#keys.size > 1 || key.chunk === 1 || poolKey.allowance !== undefined || poolKey.free(key) > 0) return true;
+    if (this.#keys.size > 1 || key.chunk === 1 || poolKey.allowance !== undefined || poolKey.free(key) > 0 || poolKey.runsLowNow(key))
+      return true;
     const { room, busy, chunk } = poolKey.load(key);
     return this.#pending.some(({ wanted }) => room >= Math.min(wanted, chunk, busy));
   }

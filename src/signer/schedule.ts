@@ -18,6 +18,8 @@ export interface KeyLoad {
 /** A batch that wants to sign. */
 export interface Claim {
   readonly id: number;
+  /** Place of its batch in the line: lower goes first. */
+  readonly turn: number;
   readonly root: string;
   /** Higher first. */
   readonly priority: number;
@@ -36,7 +38,7 @@ export interface Grant {
 }
 
 /**
- * Priority first; then the root that had the least so far; then who came first. Each claim gets the key that will be done with it soonest, so a slow
+ * Priority first; then the root that had the least so far; then the batch whose turn it is. Each claim gets the key that will be done with it soonest, so a slow
  * card never holds what a fast one could take. A claim whose keys are full does not stand in the way of the others.
  * @param served documents each root has had, on a common scale
  * @returns grants in the order in which they were given, at most one a claim
@@ -62,7 +64,8 @@ export function schedule(keys: readonly KeyLoad[], claims: readonly Claim[], ser
 function before(a: Claim, b: Claim, served: ReadonlyMap<string, number>): boolean {
   if (a.priority !== b.priority) return a.priority > b.priority;
   const difference = (served.get(a.root) ?? 0) - (served.get(b.root) ?? 0);
-  return difference === 0 ? a.id < b.id : difference < 0;
+  if (difference !== 0) return difference < 0;
+  return a.turn === b.turn ? a.id < b.id : a.turn < b.turn;
 }
 
 /** The key with room that would be done first; a chunk is not split for the last free places. */

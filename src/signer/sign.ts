@@ -2,6 +2,7 @@ import { SealError, asSealError } from '../errors.ts';
 import { signChunk } from './chunk.ts';
 import { stampDocuments } from './finishing.ts';
 import { DocumentQueue } from './queue.ts';
+import { newTurn } from './turn.ts';
 import type { ChunkEffects, ChunkJob, ChunkResult } from './chunk.ts';
 import type { SignedDocument } from './finishing.ts';
 import type { Lane } from './lane.ts';
@@ -70,6 +71,7 @@ class SigningRun {
   readonly #chunkJob: ChunkJob;
   /** Aborted from outside, or because a chunk failed for good. */
   readonly #stop = new AbortController();
+  readonly #turn = newTurn();
   #signed = 0;
   #failed = 0;
   #error: unknown;
@@ -170,7 +172,8 @@ class SigningRun {
     const { root, priority, keys } = batch;
     const algorithm = { digest: profile.digest, padding: profile.padding };
     try {
-      return await this.#fx.pool.acquire({ root, priority, keys, algorithm, wanted, avoid: this.#queue.avoid }, this.#chunkJob.signal);
+      const request = { root, priority, keys, algorithm, wanted, avoid: this.#queue.avoid, turn: this.#turn };
+      return await this.#fx.pool.acquire(request, this.#chunkJob.signal);
     } catch (thrown) {
       return asSealError(thrown);
     }

@@ -11,6 +11,7 @@ export interface FakeOptions {
   readonly concurrency?: number;
   readonly chunk?: number;
   readonly queues?: true;
+  readonly trusted?: true;
   /** Whether `open` activates it, as with a configured PIN. */
   readonly unattended?: boolean;
 }
@@ -45,7 +46,7 @@ export class FakeSource implements KeySource {
   }
 
   #make(): SigningKey {
-    const { identity, concurrency = 1, chunk = 1, queues } = this.#options;
+    const { identity, concurrency = 1, chunk = 1, queues, trusted } = this.#options;
     return {
       name: this.name,
       chain: identity.chain,
@@ -53,6 +54,7 @@ export class FakeSource implements KeySource {
       concurrency,
       chunk,
       ...(queues === undefined ? {} : { queues }),
+      ...(trusted === undefined ? {} : { trusted }),
       supports: ({ digest }) => digest !== 'sha512',
       sign: async (data, { digest }) => {
         const key = this.#key;

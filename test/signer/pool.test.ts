@@ -165,6 +165,34 @@ describe('rights', () => {
 });
 
 describe('keys of the pool', () => {
+  test('a key of our own is handed the next chunk while half of the one before is unsigned, a card only after all of it', async () => {
+    for (const trusted of [true, undefined] as const) {
+      const { clock, pool } = house({ a: { ms: 100, chunk: 4, ...(trusted === undefined ? {} : { trusted }) } });
+      const [first, second] = [await pool.acquire(wish({ wanted: 4 }), never), await pool.acquire(wish({ wanted: 4 }), never)];
+      assert.ok(await first.ready(never));
+      const signatures = Array.from({ length: 4 }, () => first.sign(data, never));
+      let handed = false;
+      const ready = second.ready(never).then(() => (handed = true));
+      const afterOne = async (): Promise<boolean> => {
+        await setTimeout(1);
+        await clock.advance(100);
+        await setTimeout(1);
+        return handed;
+      };
+      await setTimeout(1);
+      assert.equal(handed, false, 'three wait');
+      assert.equal(await afterOne(), trusted === true, 'two wait');
+      assert.equal(await afterOne(), trusted === true, 'one waits');
+      await run(clock, Promise.all([...signatures, ready]));
+      first.release();
+      await run(clock, Promise.all(Array.from({ length: 4 }, () => second.sign(data, never))));
+      second.release();
+      assert.equal(pool.view()[0]?.busy, 0);
+      // Would wait for ever if a place were lost.
+      await run(clock, one(pool, wish()));
+    }
+  });
+
   test('a card that queues is handed its next document shortly before the one under way ends, others only after it', async () => {
     for (const queues of [true, undefined] as const) {
       const { clock, pool } = house({ a: { ms: 600, ...(queues === undefined ? {} : { queues }) } });

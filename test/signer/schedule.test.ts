@@ -15,6 +15,7 @@ const key = (name: string, change: Partial<KeyLoad> = {}): KeyLoad => ({
 });
 const claim = (id: number, change: Partial<Claim> = {}): Claim => ({
   id,
+  turn: id,
   root: 'r',
   priority: 0,
   keys: ['a', 'b'],
@@ -25,12 +26,13 @@ const claim = (id: number, change: Partial<Claim> = {}): Claim => ({
 const nobody = new Map<string, number>();
 
 describe('schedule', () => {
-  test('priority first, then the root that had the least, then who came first', () => {
+  test('priority first, then the root that had the least, then the batch whose turn it is', () => {
     const one = [key('a', { room: 1 })];
     const winner = (claims: Claim[], served = nobody) => schedule(one, claims, served)[0]?.claim;
     assert.equal(winner([claim(1), claim(2, { priority: 5 })]), 2);
     assert.equal(winner([claim(1, { root: 'x' }), claim(2, { root: 'y' })], new Map([['x', 10]])), 2);
     assert.equal(winner([claim(1), claim(2)]), 1);
+    assert.equal(winner([claim(1, { turn: 9 }), claim(2, { turn: 3 })]), 2);
   });
 
   test('roots take turns within one round', () => {
@@ -71,7 +73,7 @@ describe('schedule', () => {
     const claims = fc.array(fc.record({ root: fc.constantFrom('x', 'y', 'z'), priority: fc.nat(2), keys: fc.subarray(names, { minLength: 1 }), avoid: fc.subarray(names), wanted: fc.integer({ min: 1, max: 9 }) }), { maxLength: 12 }); // prettier-ignore
     fc.assert(
       fc.property(keys, claims, (loads, wishes) => {
-        const numbered = wishes.map((wish, id) => ({ ...wish, id }));
+        const numbered = wishes.map((wish, id) => ({ ...wish, id, turn: id }));
         const grants = schedule(loads, numbered, nobody);
         assert.equal(new Set(grants.map((grant) => grant.claim)).size, grants.length);
         for (const load of loads) {
