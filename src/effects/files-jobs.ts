@@ -49,6 +49,7 @@ export function* fileJob(job: FileJob): Generator<void, FileJobResult> {
     yield* removeTree(path);
     return { size: 0, digests: [] };
   }
+  if (job.op === 'assemble' && !job.parts.some(isRange)) return yield* assemble(undefined, bytes(job.target), job);
   const reader = new Reader(path, openRegular(path));
   try {
     if (job.op === 'digest') return yield* digest(reader, job.algorithms);
@@ -57,6 +58,8 @@ export function* fileJob(job: FileJob): Generator<void, FileJobResult> {
     closeSync(reader.file.descriptor);
   }
 }
+
+const isRange = (part: Uint8Array | ByteRange): part is ByteRange => !(part instanceof Uint8Array);
 
 class Reader {
   readonly path: Buffer;
@@ -141,24 +144,25 @@ function* copy(reader: Reader, target: Buffer, algorithms: readonly DigestAlgori
   }
 }
 
-function* assemble(reader: Reader, target: Buffer, job: Extract<FileJob, { op: 'assemble' }>): Generator<void, FileJobResult> {
+/** @param reader of the source; undefined where no part is a range of it: a detached signature */
+function* assemble(reader: Reader | undefined, target: Buffer, job: Extract<FileJob, { op: 'assemble' }>): Generator<void, FileJobResult> {
   const hash = createHash(job.algorithm);
   const output = openTarget(target, job.mode);
   return yield* finishing(target, output, function* () {
     let at = 0;
     for (const part of job.parts) {
-      if (part instanceof Uint8Array) {
+      if (!isRange(part)) {
         hash.update(part);
         at += write(output, target, part, at);
-      } else at += yield* range(part, at);
+      } else if (reader !== undefined) at += yield* range(reader, part, at);
     }
     return { size: at, digests: [hash.digest()] };
   });
 
-  function* range({ offset, length }: ByteRange, at: number): Generator<void, number> {
+  function* range(source: Reader, { offset, length }: ByteRange, at: number): Generator<void, number> {
     for (let done = 0; done < length;) {
-      const piece = reader.fill(offset + done, length - done);
-      if (piece.length === 0) throw tooShort(reader.path);
+      const piece = source.fill(offset + done, length - done);
+      if (piece.length === 0) throw tooShort(source.path);
       hash.update(piece);
       write(output, target, piece, at + done);
       done += piece.length;
