@@ -14,6 +14,7 @@ import { documentWorkers } from './effects/documents.ts';
 import { nodeFiles } from './effects/files.ts';
 import { httpServer } from './effects/http-server.ts';
 import { httpClient } from './effects/http.ts';
+import { smtpMail } from './effects/mail.ts';
 import { createLog, type SystemLog } from './effects/log.ts';
 import { watchLoopDelay } from './effects/loop-delay.ts';
 import { systemRandom } from './effects/random.ts';
@@ -120,7 +121,7 @@ async function build(config: Config, mode: Mode, logTo: 'configured' | 'warnings
       Object.values(config.tsas),
       trust,
     );
-    const fx: Effects = { clock, documents, files, http, keys, log, random, revocation, store, trees, tsas, watching };
+    const fx: Effects = { clock, documents, files, http, keys, log, mail: smtpMail(), random, revocation, store, trees, tsas, watching };
     const managed = { ...inModule({ clock, files, log, random }, 'signer'), readSecret, runDir: `${config.dataDir}/run` };
     const manageKey = (key: KeyConfig): KeyManagement => keyManagement(key, managed);
     return { app: { fx, config, readSecret, manageKey, version: packageVersion }, log, close };
@@ -217,8 +218,8 @@ export async function runDaemon(
  * has no database yet is not touched, and what cannot be opened is a finding.
  */
 export async function checkInstallation(config: Config, options: CheckOptions): Promise<Finding[]> {
-  const { sign, actor, progress, signal } = options;
-  const request = { operation: 'check', args: { sign, file: config }, actor };
+  const { sign, notify = false, actor, progress, signal } = options;
+  const request = { operation: 'check', args: { sign, notify, file: config }, actor };
   const answered = await callDaemon(config, request, undefined, progress, signal);
   if (answered.running) return answered.result as Finding[];
   const database = hasFile(`${config.dataDir}/${databaseName}`);

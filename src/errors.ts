@@ -70,6 +70,7 @@ export const codes = {
   'SEAL-ARCHIVE-UNKNOWN': { exit: 65, retryable: false, what: 'the archive does not hold this document' },
   'SEAL-ARCHIVE-OPEN': { exit: 75, retryable: true, what: 'the tree is not anchored yet' },
   'SEAL-ARCHIVE-DAMAGED': { exit: 1, retryable: false, what: 'the archive does not check' },
+  'SEAL-NOTIFY': { exit: 69, retryable: true, what: 'a notification cannot be delivered' },
   'SEAL-HTTP': { exit: 69, retryable: true, what: 'an HTTP request failed' },
 } as const satisfies Record<string, { exit: number; retryable: boolean; what: string }>;
 

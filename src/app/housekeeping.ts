@@ -3,7 +3,9 @@ import { asSealError } from '../errors.ts';
 import { displayName, joinPath } from '../formats/names.ts';
 import type { Timer } from '../ports/clock.ts';
 import { inModule } from '../ports/log.ts';
+import { certificateEnds, logEnds, tsaCertificates } from './certificate-ends.ts';
 import { sampleDisks } from './disks.ts';
+import { keyViews } from './keys.ts';
 import type { Service } from './service.ts';
 
 const second = 1_000;
@@ -33,10 +35,12 @@ export class Housekeeping {
       ...(closeTrees ? [this.#every(5 * second, 'closing', () => closing.tick(this.#signal))] : []),
       this.#every(10 * second, 'looking for collected output', () => this.noteCollected()),
       this.#every(minute, 'looking for renewed certificates', () => this.refreshKeys()),
+      this.#every(hour, 'looking for certificates that end', () => this.logCertificateEnds()),
       this.#every(hour, 'retention', () => this.retire()),
       this.#every(hour, 'looking at the disks', () => sampleDisks(app)),
     ];
     void this.#guarded('looking at the disks', () => sampleDisks(app));
+    void this.#guarded('looking for certificates that end', () => this.logCertificateEnds());
   }
 
   stop(): void {
@@ -50,6 +54,18 @@ export class Housekeeping {
         await key.refresh();
       }),
     );
+  }
+
+  /** At 60, 30, 14, 7 and 1 days before the end of a certificate. */
+  async logCertificateEnds(): Promise<void> {
+    const { app } = this.#service;
+    const now = app.fx.clock.now();
+    const certificates = await tsaCertificates(app.fx, now);
+    const tsas = Object.keys(app.config.tsas).flatMap((name) => {
+      const certificate = certificates.get(name);
+      return certificate === undefined ? [] : [{ name, certificate }];
+    });
+    await logEnds(app.fx, certificateEnds({ keys: await keyViews(app), tsas }, now));
   }
 
   /** The consumer removed the ready semaphore: normal, and recorded. */

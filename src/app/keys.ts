@@ -4,6 +4,7 @@ import { parseCertificate, summarize } from '../formats/x509.ts';
 import type { KeyActivation, KeySource, KeyStatus, WaitingDocument } from '../ports/keys.ts';
 import type { PoolView } from '../signer/sign.ts';
 import type { App } from './context.ts';
+import { forecastKeys, type KeyForecast, type Queue } from './key-forecast.ts';
 import { isoTime } from './views.ts';
 
 /** A key as `key list` shows it. */
@@ -26,6 +27,8 @@ export interface KeyView extends Pick<
   /** Individual card: the document whose PIN is to be entered. */
   readonly waiting?: { readonly document: string; readonly sha256: string; readonly since: string };
   readonly signaturesLeft?: number;
+  /** What lies ahead of it; absent where nobody knows what waits. */
+  readonly forecast?: KeyForecast;
   readonly signaturesToday: number;
   readonly signatures: number;
   /** Signatures that may have been made without being recorded; they count. */
@@ -36,7 +39,8 @@ export interface KeyView extends Pick<
 
 type Counted = 'signaturesToday' | 'signatures' | 'inDoubt' | 'discarded';
 
-const day = 86_400_000;
+const hour = 3_600_000;
+const day = 24 * hour;
 
 /** `key list`: every configured key, its state and why. Looking opens no key and tries no PIN: without a daemon they are `closed`. */
 export async function keyViews({ fx, config }: Pick<App, 'fx' | 'config'>): Promise<KeyView[]> {
@@ -53,6 +57,27 @@ export async function keyViews({ fx, config }: Pick<App, 'fx' | 'config'>): Prom
       } as const;
     }),
   );
+}
+
+/**
+ * Keys with what their activations still allow, which the pool counts, and with what lies ahead of them.
+ * @param queues documents that are not signed yet
+ */
+export async function keysAhead(app: Pick<App, 'fx' | 'config'>, pool: readonly PoolView[], queues: readonly Queue[]): Promise<KeyView[]> {
+  const { clock, store } = app.fx;
+  const now = clock.now();
+  const keys = (await keyViews(app)).map((key) => withPool(key, pool));
+  const lastHour = await Promise.all(
+    keys.map(async ({ name }) => {
+      const { signed, doubt } = await store.signatureCounts(name, now - hour);
+      return [name, signed + doubt] as const;
+    }),
+  );
+  const forecasts = forecastKeys(keys, queues, new Map(lastHour), now);
+  return keys.map((key) => {
+    const forecast = forecasts.get(key.name);
+    return key.state === 'closed' || forecast === undefined ? key : { ...key, forecast };
+  });
 }
 
 /** One key as `key list` shows it. */

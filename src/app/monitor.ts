@@ -118,14 +118,22 @@ async function metrics(app: App, vitals: Vitals, counted: Totals): Promise<strin
   const left = gauge('key_signatures_left', 'signatures left in the activation', ['key']);
   const made = gauge('key_signatures_total', 'signatures that count against the key', ['key']);
   const days = gauge('key_certificate_days_left', 'days until the certificate ends', ['key']);
+  const waiting = gauge('key_documents_waiting', 'documents that wait for the key: its share of the queue', ['key']);
+  const usedUp = gauge('key_used_up_seconds', 'seconds until the activation is used up at this queue; absent: it is not', ['key']);
   for (const key of report.keys) {
+    if (key.forecast !== undefined) waiting.set({ key: key.name }, key.forecast.documentsWaiting);
+    if (key.forecast?.usedUpAt !== undefined) usedUp.set({ key: key.name }, Math.max(0, (Date.parse(key.forecast.usedUpAt) - now) / 1000));
     ready.set({ key: key.name }, key.state === 'ready' ? 1 : 0);
     made.set({ key: key.name }, key.signatures);
     if (key.signaturesLeft !== undefined) left.set({ key: key.name }, key.signaturesLeft);
     if (key.certificate !== undefined) days.set({ key: key.name }, key.certificate.daysLeft);
   }
   const used = gauge('tsa_timestamps', 'timestamps in the current period of the quota', ['tsa']);
-  for (const tsa of report.tsas) used.set({ tsa: tsa.name }, tsa.used);
+  const tsaDays = gauge('tsa_certificate_days_left', 'days until the certificate of the authority ends', ['tsa']);
+  for (const tsa of report.tsas) {
+    used.set({ tsa: tsa.name }, tsa.used);
+    if (tsa.certificate !== undefined) tsaDays.set({ tsa: tsa.name }, tsa.certificate.daysLeft);
+  }
   gauge('trees_sealed', 'trees that wait for their timestamp').set(report.archive.sealed.length);
   const { lastAnchored } = report.archive;
   if (lastAnchored !== undefined)

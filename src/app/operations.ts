@@ -16,18 +16,21 @@ import { activateKey, deactivateKey } from './key-activation.ts';
 import { importCertificate, type ImportArgs, type ImportView } from './key-import.ts';
 import { generateKey, type GenerateArgs, type NewKeyView } from './key-management.ts';
 import { requestCertificate, type RequestArgs, type RequestView } from './key-request.ts';
-import { keyViews, withPool, type KeyView } from './keys.ts';
+import type { KeyView } from './keys.ts';
 import { probeTsas } from './probe.ts';
 import { periodReport, type PeriodReport } from './report.ts';
 import type { Service } from './service.ts';
 import { testKey, type KeyTest } from './key-test.ts';
 import { signFiles, type SignArgs, type SignResult } from './sign.ts';
-import { status, type StatusReport } from './status.ts';
+import { keyList, status, type StatusReport } from './status.ts';
 import type { BatchView } from './views.ts';
 
 /** Everything that CLI and API may ask for by name: arguments and result are plain data, since they cross the control socket. */
 export interface Operations {
-  readonly check: { readonly args: { readonly sign: boolean; readonly file: Config }; readonly result: Finding[] };
+  readonly check: {
+    readonly args: { readonly sign: boolean; readonly notify: boolean; readonly file: Config };
+    readonly result: Finding[];
+  };
   readonly status: { readonly args: { readonly probe?: boolean }; readonly result: StatusReport };
   readonly 'batch.list': { readonly args: BatchListArgs; readonly result: BatchView[] };
   readonly 'batch.show': { readonly args: BatchShowArgs; readonly result: BatchDetails };
@@ -75,9 +78,16 @@ export const operations: { readonly [Name in OperationName]: Operation<Name> } =
   // In the daemon: without one compose.ts opens what can be opened.
   check: {
     mode: 'act',
-    args: z.object({ sign: z.boolean(), file: z.custom<Config>((value) => typeof value === 'object' && value !== null) }),
-    run: async (service, { sign, file }, { actor, signal, progress }) =>
-      await check({ fx: service.app.fx, config: service.app.config, database: true, file, service }, { sign, actor, signal, progress }),
+    args: z.object({
+      sign: z.boolean(),
+      notify: z.boolean(),
+      file: z.custom<Config>((value) => typeof value === 'object' && value !== null),
+    }),
+    run: async (service, { sign, notify, file }, { actor, signal, progress }) =>
+      await check(
+        { fx: service.app.fx, config: service.app.config, database: true, file, service },
+        { sign, notify, actor, signal, progress },
+      ),
   },
   status: {
     mode: 'live',
@@ -110,7 +120,7 @@ export const operations: { readonly [Name in OperationName]: Operation<Name> } =
     run: async ({ app, trust }, args, call) => await exportRecords(app.fx, await trust(), args, call),
   },
   'archive.find': { mode: 'read', args: z.object({ what: z.string() }), run: async ({ app }, args) => await findObject(app.fx, args) },
-  'key.list': { mode: 'live', args: none, run: async ({ app, pool }) => (await keyViews(app)).map((key) => withPool(key, pool.view())) },
+  'key.list': { mode: 'live', args: none, run: async ({ app, pool }) => await keyList(app, pool.view()) },
   'key.activate': {
     mode: 'act',
     args: z.object({

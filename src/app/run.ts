@@ -8,6 +8,9 @@ import { Housekeeping } from './housekeeping.ts';
 import { IntakeLoop } from './intake-loop.ts';
 import type { ConfigChanges } from './live-config.ts';
 import { monitorHandler } from './monitor.ts';
+import { channels } from './notify/channels.ts';
+import { Notifier } from './notify/notifier.ts';
+import { status } from './status.ts';
 import { perform, type OperationName } from './operations.ts';
 import { ownRoots } from './own-roots.ts';
 import type { Service } from './service.ts';
@@ -108,6 +111,7 @@ class Daemon {
       });
     await this.#serve();
     await this.#intake.start();
+    await this.#startNotifier();
     this.#house.start({ closeTrees: !this.#options.once });
     this.#undo.push(() => {
       this.#house.stop();
@@ -160,6 +164,23 @@ class Daemon {
     const listener = await this.#options.httpServer.serve(monitor.host, monitor.port, monitorHandler(app, vitals));
     this.#undo.push(async () => {
       await listener.close();
+    });
+  }
+
+  async #startNotifier(): Promise<void> {
+    const { app } = this.#service;
+    const { notify } = app.config;
+    if (notify === undefined || this.#options.once) return;
+    const fx = inModule(app.fx, 'batch');
+    const notifier = new Notifier(fx, {
+      config: notify,
+      channels: channels(notify, { ...fx, readSecret: app.readSecret }),
+      source: app.config.path,
+      status: async () => await status(app, await this.#service.live()),
+    });
+    await notifier.start();
+    this.#undo.push(async () => {
+      await notifier.stop();
     });
   }
 

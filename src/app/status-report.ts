@@ -1,4 +1,5 @@
 import type { PoolView } from '../signer/sign.ts';
+import type { TsaCertificate } from './certificate-ends.ts';
 import type { DiskStatus } from './disks.ts';
 import type { TsaProbe } from './probe.ts';
 import type { FailedBatch, WaitingGroup } from './status-batches.ts';
@@ -39,6 +40,8 @@ export interface StatusReport {
     readonly used: number;
     readonly quota?: number;
     readonly per: 'day' | 'month' | 'year';
+    /** It signed the newest timestamps of the archive with this. */
+    readonly certificate?: TsaCertificate;
   }[];
   /** With `--probe`: how the authorities answered just now. */
   readonly probe?: readonly TsaProbe[];

@@ -1,10 +1,13 @@
 import { quotaStart } from '../pki/tsa-selection.ts';
 import { startOfDay } from '../archive/local-time.ts';
 import { whatIsDue } from '../archive/schedule.ts';
+import type { PoolView } from '../signer/sign.ts';
 import { attention } from './attention.ts';
 import type { App } from './context.ts';
 import { diskStatus } from './disks.ts';
-import { keyViews, withPool } from './keys.ts';
+import { queuesOf } from './key-forecast.ts';
+import { tsaCertificates } from './certificate-ends.ts';
+import { keysAhead, type KeyView } from './keys.ts';
 import type { TsaProbe } from './probe.ts';
 import { failedBatches, groupWaiting } from './status-batches.ts';
 import type { LiveStatus, StatusReport } from './status-report.ts';
@@ -15,8 +18,9 @@ export type { LiveStatus, RootStatus, StatusReport } from './status-report.ts';
 /** `status`: what is under way, what waits for whom, what failed, and what is due. @param probe how the authorities answered just now */
 export async function status(app: App, live: LiveStatus, probe?: readonly TsaProbe[]): Promise<StatusReport> {
   const { fx, config } = app;
-  const keys = (await keyViews(app)).map((key) => withPool(key, live.pool ?? []));
   const unfinished = await fx.store.unfinished();
+  const queues = queuesOf(unfinished, await unsignedOf(fx));
+  const keys = await keysAhead(app, live.pool ?? [], queues);
   const waiting = unfinished.flatMap((batch) =>
     batch.waiting === undefined
       ? []
@@ -40,9 +44,19 @@ export async function status(app: App, live: LiveStatus, probe?: readonly TsaPro
     disks: await diskStatus(app),
     attention: [
       ...(probe !== undefined && live.daemon === undefined ? ['no daemon runs: nothing is taken in and nothing is signed'] : []),
-      ...attention(report, unfinished, fx.clock.now()),
+      ...attention(report, queues, fx.clock.now()),
     ],
   };
+}
+
+/** `key list`: with what lies ahead of each key. */
+export async function keyList(app: App, pool: readonly PoolView[]): Promise<KeyView[]> {
+  const unfinished = await app.fx.store.unfinished();
+  return await keysAhead(app, pool, queuesOf(unfinished, await unsignedOf(app.fx)));
+}
+
+async function unsignedOf({ store }: Pick<App['fx'], 'store'>): Promise<Map<string, number>> {
+  return new Map((await store.unsignedDocuments()).map(({ batch, documents }) => [batch, documents]));
 }
 
 async function archiveStatus({ fx, config }: App): Promise<StatusReport['archive']> {
@@ -60,16 +74,19 @@ async function archiveStatus({ fx, config }: App): Promise<StatusReport['archive
 
 async function tsaStatus({ fx, config }: App): Promise<StatusReport['tsas']> {
   const now = fx.clock.now();
+  const certificates = await tsaCertificates(fx, now);
   return await Promise.all(
     Object.values(config.tsas).map(async ({ name, quota }) => {
       const counts = await fx.store.timestampCounts(
         quota === undefined ? startOfDay(now, config.archive.timezone) : quotaStart(quota.per, now),
       );
+      const certificate = certificates.get(name);
       return {
         name,
         used: counts.find(({ tsa }) => tsa === name)?.ok ?? 0,
         per: quota?.per ?? 'day',
         ...(quota === undefined ? {} : { quota: quota.count }),
+        ...(certificate === undefined ? {} : { certificate }),
       };
     }),
   );

@@ -29,7 +29,7 @@ export const examples: Readonly<Record<string, readonly string[]>> = {
   'key activate': ['sealtree key activate card-1', 'sealtree key activate card-1 --pin-file - < pin'],
   'key deactivate': ['sealtree key deactivate card-1'],
   'key generate': ['sealtree key generate seal', 'sealtree key generate card-1 --type rsa-3072'],
-  'key csr': ["sealtree key csr seal --subject 'CN=Seal of Example,O=Example AG,C=DE' --san email:seal@example.com --out seal.csr"],
+  'key csr': ['sealtree key csr seal --subject CN=Seal,O=Example,C=DE --san email:seal@example.com --out seal.csr'],
   'key import': ['sealtree key import seal --certificate seal.pem chain.pem'],
   'key test': ['sealtree key test card-1'],
   report: ['sealtree report', 'sealtree report --from 2026-11-01 --to 2026-11-30 --json'],

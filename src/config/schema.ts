@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { LogLevel, LogModule } from '../ports/log.ts';
+import { notifyEvents } from '../model/notify.ts';
 import { nearest } from './nearest.ts';
 import { duration, loopback, size } from './units.ts';
 
@@ -192,6 +193,29 @@ const logLevels = section({
     Object.fromEntries(Object.entries(modules).filter(([, wanted]) => wanted !== undefined)) as Partial<Record<LogModule, LogLevel>>,
 );
 
+const email = section({
+  host: z.string().min(1),
+  port: z.int().min(1).max(65_535).optional(),
+  security: z.enum(['starttls', 'tls', 'none']).default('starttls'),
+  ca: z.string().optional(),
+  credentials: section({ user: z.string(), password: secret }).optional(),
+  from: z.email(),
+  to: z.union([z.email().transform((one) => [one]), z.array(z.email()).min(1)]),
+  timeout: duration.default(30_000),
+});
+
+const webhook = section({
+  url: z.url({ protocol: /^https?$/, error: 'must be an https address' }),
+  secret,
+  timeout: duration.default(15_000),
+});
+
+const notify = section({
+  events: z.array(z.enum(notifyEvents)).default([...notifyEvents]),
+  email: email.optional(),
+  webhook: webhook.optional(),
+});
+
 /** The whole file, before names are resolved (references.ts) and paths made absolute (load.ts). */
 export const fileSchema = section({
   data: z.string().default('./data'),
@@ -213,6 +237,7 @@ export const fileSchema = section({
   profiles: z.record(name, profile),
   roots: z.record(name, root),
   archive,
+  notify: notify.optional(),
 });
 
 export type FileSettings = z.output<typeof fileSchema>;

@@ -1,13 +1,10 @@
 import type { DigestAlgorithm } from './algorithms.ts';
+import type { NotifyConfig } from './notify.ts';
+import type { SecretReference } from './secret.ts';
 import type { LogLevel } from '../ports/log.ts';
 import type { Profile } from './signature.ts';
 
-/** Where a secret lies. Exactly one; a file that others can read is refused. Read when needed, as a Buffer, never kept in here. */
-export type SecretReference =
-  | { readonly file: string }
-  | { readonly env: string }
-  /** Name below $CREDENTIALS_DIRECTORY (systemd LoadCredential=). */
-  | { readonly credential: string };
+export type { SecretReference } from './secret.ts';
 
 export interface Config {
   /** Absolute path of the file it was read from. */
@@ -25,6 +22,8 @@ export interface Config {
   readonly profiles: Readonly<Record<string, Profile>>;
   readonly roots: Readonly<Record<string, RootConfig>>;
   readonly archive: ArchiveConfig;
+  /** Whom to tell what without being asked; absent: nobody. */
+  readonly notify?: NotifyConfig;
 }
 
 /** The own CA and TSA for evaluation: RFC 3161 at /tsa, CRLs at /crl/…, OCSP at /ocsp, on loopback. */

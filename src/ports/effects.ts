@@ -3,6 +3,7 @@ import type { DocumentWork } from './documents.ts';
 import type { Files } from './files.ts';
 import type { Http } from './http.ts';
 import type { Log } from './log.ts';
+import type { Mail } from './mail.ts';
 import type { Random } from './random.ts';
 import type { Store } from './store.ts';
 import type { KeySource } from './keys.ts';
@@ -22,6 +23,7 @@ export interface Effects {
   readonly http: Http;
   readonly keys: readonly KeySource[];
   readonly log: Log;
+  readonly mail: Mail;
   readonly random: Random;
   readonly revocation: RevocationSource;
   readonly store: Store;

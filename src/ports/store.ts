@@ -26,6 +26,8 @@ export interface BatchStore {
   batches(query: BatchQuery): Promise<Batch[]>;
   /** Batches in a state that is not final, oldest first: what a restart resumes. */
   unfinished(): Promise<Batch[]>;
+  /** Documents that no key has signed yet, for each batch that is ready for it. */
+  unsignedDocuments(): Promise<readonly { readonly batch: string; readonly documents: number }[]>;
   /** Moves the batch on; an audit row is written with it. Ends its waiting. A final state without `finishedAt` ends now. */
   advance(id: string, from: BatchState, to: BatchState, change?: BatchChange): Promise<void>;
   setWaiting(id: string, waiting: WaitReason | undefined): Promise<void>;

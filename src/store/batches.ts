@@ -62,7 +62,7 @@ export type NumberedBatch = Batch & { readonly n: number };
 export interface BatchRows {
   readonly methods: Pick<
     Methods,
-    'createBatch' | 'batch' | 'batches' | 'unfinished' | 'advance' | 'setWaiting' | 'markCollected' | 'deliveredAt'
+    'createBatch' | 'batch' | 'batches' | 'unfinished' | 'unsignedDocuments' | 'advance' | 'setWaiting' | 'markCollected' | 'deliveredAt'
   >;
   /** @throws SealError SEAL-BATCH-UNKNOWN */
   find(id: string): NumberedBatch;
@@ -85,6 +85,8 @@ export function batchRows(connection: Connection, writeAudit: WriteAudit, report
   const collect = db.prepare('UPDATE batches SET collected_at = ? WHERE id = ?');
   const open = db.prepare<[], Row>(`SELECT * FROM batches
     WHERE state NOT IN ('delivered', 'failed', 'cancelled', 'abandoned') ORDER BY claimed_at, id`);
+  const unsigned = db.prepare<[], { readonly batch: string; readonly documents: number }>(`SELECT b.id AS batch, count(*) AS documents
+    FROM batches AS b JOIN documents AS d ON d.batch = b.n AND d.state = 'spooled' WHERE b.state IN ('spooled', 'admitted') GROUP BY b.n`);
   const delivered = db.prepare<[string, Buffer], Row>(`SELECT * FROM batches
     WHERE root = ? AND rel_path = ? AND state IN ('released', 'delivered') ORDER BY id`);
   const query = db.prepare<object, Row>(`SELECT * FROM batches WHERE (@root IS NULL OR root = @root)
@@ -143,6 +145,7 @@ export function batchRows(connection: Connection, writeAudit: WriteAudit, report
       batches: ({ root = null, states, limit = -1, before = null, uncollected: delivered = false }) =>
         (delivered ? uncollected.all({ root, limit, before }) : query.all({ root, states: toJson(states), limit, before })).map(toBatch),
       unfinished: () => open.all().map(toBatch),
+      unsignedDocuments: () => unsigned.all(),
       advance: (id, from, to, change) => {
         move(id, from, to, change);
       },

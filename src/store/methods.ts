@@ -16,6 +16,7 @@ export const methods: { readonly [K in keyof Methods]: 'read' | 'write' | 'alone
   batch: 'read',
   batches: 'read',
   unfinished: 'read',
+  unsignedDocuments: 'read',
   advance: 'write',
   setWaiting: 'write',
   markCollected: 'write',

@@ -10,6 +10,8 @@ import type { KeyView } from '../../src/app/keys.ts';
 import { openService } from '../../src/app/service.ts';
 import { status, type StatusReport } from '../../src/app/status.ts';
 import { httpServer } from '../../src/effects/http-server.ts';
+import { queuesOf, type Queue } from '../../src/app/key-forecast.ts';
+import { isoTime } from '../../src/app/views.ts';
 import type { Batch } from '../../src/model/batch.ts';
 import { ServiceHouse } from '../support/service.ts';
 
@@ -171,29 +173,44 @@ suite('what a person should do', () => {
     ...{ name, source: 'pkcs11', state: 'ready', signaturesToday: 0, signatures: 0, inDoubt: 0, discarded: 0 },
     ...changes,
   });
-  const batch = (keys: readonly string[], documents: number, state: Batch['state'] = 'admitted') =>
-    ({ keys, documents, failed: 0, state }) as unknown as Batch;
   const nothing: Parameters<typeof attention>[0] = {
     ...{ keys: [], blocked: [], failed: [], tsas: [], roots: [] },
     archive: { sealed: [], nextClosing: '' },
   };
-  const said = (parts: Partial<StatusReport>, unfinished: readonly Batch[] = []): string[] =>
-    attention({ ...nothing, ...parts }, unfinished, 0);
+  const said = (parts: Partial<StatusReport>, queues: readonly Queue[] = []): string[] => attention({ ...nothing, ...parts }, queues, 0);
 
   test('a queue that is longer than what the activations allow is foretold', () => {
     const keys = [key('a', { signaturesLeft: 10 }), key('b', { signaturesLeft: 5 }), key('c')];
     const short = ['a, b: 15 signatures left for 16 documents that wait; have the PIN at hand'];
-    assert.deepEqual(said({ keys }, [batch(['a', 'b'], 10), batch(['b', 'a'], 6, 'spooled')]), short);
-    assert.deepEqual(said({ keys }, [batch(['a', 'b'], 15), batch(['a', 'b'], 99, 'signed')]), []);
-    assert.deepEqual(said({ keys }, [batch(['a', 'c'], 99)]), [], 'one without a limit is enough');
-    assert.deepEqual(said({ keys: [key('a', { state: 'pin-needed', signaturesLeft: 0 })] }, [batch(['a'], 99)]), ['key a: pin-needed']);
-    assert.deepEqual(said({ keys }, [batch([], 99)]), []);
+    assert.deepEqual(said({ keys }, [{ keys: ['a', 'b'], documents: 16 }]), short);
+    assert.deepEqual(said({ keys }, [{ keys: ['a', 'b'], documents: 15 }]), []);
+    assert.deepEqual(said({ keys }, [{ keys: ['a', 'c'], documents: 99 }]), [], 'one without a limit is enough');
+    assert.deepEqual(said({ keys: [key('a', { state: 'pin-needed', signaturesLeft: 0 })] }, [{ keys: ['a'], documents: 99 }]), [
+      'key a: pin-needed',
+    ]);
+    const [one, two] = ['x', 'y'].map((id) => ({ id, keys: ['b', 'a'] }) as unknown as Batch);
+    const unsigned = new Map([
+      ['x', 10],
+      ['y', 6],
+    ]);
+    assert.deepEqual(
+      queuesOf(
+        [one, two, { id: 'none', keys: [] } as unknown as Batch].flatMap((each) => each ?? []),
+        unsigned,
+      ),
+      [{ keys: ['b', 'a'], documents: 16 }],
+    );
   });
 
   test('certificates that end, and quotas', () => {
-    const certificate = { subject: '', issuer: '', serialNumber: '', notAfter: '' };
-    const keys = [30, 29, -1].map((daysLeft) => key(`k${daysLeft}`, { certificate: { ...certificate, daysLeft } }));
-    assert.deepEqual(said({ keys }), ['key k29: its certificate ends in 29 days', 'key k-1: its certificate has ended']);
+    const certificate = { subject: 'CN=x', issuer: '', serialNumber: '' };
+    const keys = [61, 29, -1].map((daysLeft) =>
+      key(`k${daysLeft}`, { certificate: { ...certificate, notAfter: isoTime(daysLeft * day), daysLeft } }),
+    );
+    assert.deepEqual(said({ keys }), [
+      'key k-1: its certificate has ended on 1969-12-31T00:00:00Z (CN=x)',
+      'key k29: its certificate ends in 29 days, on 1970-01-30T00:00:00Z (CN=x)',
+    ]);
     const tsas = [79, 80, 95, 100].map((used) => ({ name: `t${used}`, used, quota: 100, per: 'day' as const }));
     assert.deepEqual(said({ tsas: [...tsas, { name: 'free', used: 5_000, per: 'day' }] }), [
       'tsa t80: 80 % of its quota is used (80 of 100)',

@@ -6,7 +6,7 @@ import { codes, type ErrorCode } from '../../src/errors.ts';
 export const errorsPath: string = new URL('../../docs/errors.md', import.meta.url).pathname;
 
 const groups: readonly (readonly [title: string, prefixes: readonly string[]])[] = [
-  ['Command line, configuration, daemon', ['USAGE', 'CONFIG', 'INTERNAL', 'INTERRUPTED', 'NOT', 'DAEMON', 'INPUT', 'HTTP']],
+  ['Command line, configuration, daemon', ['USAGE', 'CONFIG', 'INTERNAL', 'INTERRUPTED', 'NOT', 'DAEMON', 'INPUT', 'HTTP', 'NOTIFY']],
   ['Database and disks', ['STORE', 'DISK', 'ROOT']],
   ['Batches', ['BATCH']],
   ['Documents', ['DOC']],

@@ -83,6 +83,7 @@ export class ServiceHouse {
       log: this.log,
       random: systemRandom,
       store,
+      mail: { send: () => Promise.reject(new SealError('SEAL-NOTIFY', 'no mail in this test')), verify: () => Promise.resolve() },
       http: { request: () => Promise.reject(new SealError('SEAL-HTTP', 'no network in this test')) },
       keys: options.keys?.(this) ?? [this.key],
       tsas: new Map([[this.tsa.name, this.tsa]]),

@@ -11,6 +11,7 @@ import { readTrust, trustOf } from '../trust.ts';
 import { checkData, checkRoot } from './directories.ts';
 import { failed, ok, tried, warning, type Finding } from './finding.ts';
 import { checkKeys } from './keys.ts';
+import { checkNotify } from './notify.ts';
 import { checkAnchors, checkCrls } from './trust.ts';
 import { checkTsa } from './tsas.ts';
 
@@ -18,6 +19,8 @@ export type { Finding } from './finding.ts';
 
 export interface CheckOptions {
   readonly sign: boolean;
+  /** Send a test message to the people that `notify` names. */
+  readonly notify?: boolean;
   readonly actor: string;
   readonly signal: AbortSignal;
   readonly progress: (progress: Progress) => void;
@@ -43,7 +46,7 @@ export interface CheckParts {
 export async function check(parts: CheckParts, options: CheckOptions): Promise<Finding[]> {
   const { fx, config, service } = parts;
   const findings: Finding[] = [];
-  const steps = 4 + Object.keys(config.profiles).length + Object.keys(config.roots).length + Object.keys(config.tsas).length;
+  const steps = 5 + Object.keys(config.profiles).length + Object.keys(config.roots).length + Object.keys(config.tsas).length;
   let done = 0;
   const step = async (what: string, look: () => Promise<readonly Finding[]>): Promise<void> => {
     options.signal.throwIfAborted();
@@ -72,6 +75,7 @@ export async function check(parts: CheckParts, options: CheckOptions): Promise<F
   const noSigning = parts.database ? {} : { noSigning: 'there is no database yet to count it in' };
   await step('keys', async () => await checkKeys(service, trust, { ...options, ...noSigning }));
   for (const name of Object.keys(config.tsas)) await step(`tsa ${name}`, async () => await tsa(service, name, trust, options.signal));
+  await step('notify', async () => await checkNotify(service, { send: options.notify === true, signal: options.signal }));
   return findings;
 }
 

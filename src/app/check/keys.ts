@@ -19,7 +19,7 @@ export interface KeyCheckOptions {
 }
 
 /** Days before the end of a certificate. */
-const renewWithin = 30;
+const renewWithin = 60;
 
 /** Each key for itself: whether it signs, its certificate, its revocation, and with `sign` a signature that is verified. */
 export async function checkKeys(service: Service, trust: Trust | undefined, options: KeyCheckOptions): Promise<Finding[]> {

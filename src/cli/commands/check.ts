@@ -7,19 +7,20 @@ import type { Terminal } from '../terminal.ts';
 
 const marks = { ok: ['green', '✓'], warning: ['yellow', '!'], error: ['red', '✗'] } as const;
 
-/** `check [--sign]` */
+/** `check [--sign] [--notify]` */
 export function checkCommand(program: Command, setExit: SetExit): void {
-  action<GlobalOptions & { sign?: boolean }>(
+  action<GlobalOptions & { sign?: boolean; notify?: boolean }>(
     program
       .command('check')
       .description('try configuration, directories, trust, keys and timestamps, beside the daemon too')
-      .option('--sign', 'make a trial signature with each key and verify it; it counts'),
+      .option('--sign', 'make a trial signature with each key and verify it; it counts')
+      .option('--notify', 'send a test message to the people that “notify” names'),
     setExit,
-    async (session, _, { sign }) => {
+    async (session, _, { sign, notify }) => {
       const { terminal } = session;
       const config = session.config();
       const bar = progressBar(terminal);
-      const options = { sign: sign === true, actor: session.actor, signal: session.signal, progress: bar.update };
+      const options = { sign: sign === true, notify: notify === true, actor: session.actor, signal: session.signal, progress: bar.update };
       const findings = await checkInstallation(config, options).finally(() => {
         bar.end();
       });

@@ -23,10 +23,17 @@ export function printKeys(terminal: Terminal, keys: readonly KeyView[]): void {
   const used = columns.map((_, column) => rows.some((row) => row[column] !== ''));
   const shown = (row: readonly string[]): string[] => row.filter((_, column) => used[column] === true);
   terminal.table(rows.map(shown), shown(columns), shown(columns).indexOf('READER'));
-  for (const { name, reason, error } of keys) {
+  for (const { name, reason, error, forecast } of keys) {
     if (error !== undefined) terminal.printError(error, `  ${name}: `);
     else if (reason !== undefined) terminal.print(`  ${name}: ${reason}`);
+    if (forecast !== undefined && forecast.documentsWaiting > 0) terminal.print(`  ${name}: ${aheadOf(forecast)}`);
   }
+}
+
+/** What waits for it, and how long it will last. */
+function aheadOf({ documentsWaiting, signaturesLastHour, usedUpAt }: NonNullable<KeyView['forecast']>): string {
+  const end = usedUpAt === undefined ? '' : `; used up about ${usedUpAt}`;
+  return `${documentsWaiting} documents wait for it, ${signaturesLastHour} signatures in the last hour${end}`;
 }
 
 const stateWords: Readonly<Record<KeyView['state'], string>> = {

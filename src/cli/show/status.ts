@@ -38,11 +38,12 @@ function stateOf(terminal: Terminal, { state }: KeyView): string {
   return terminal.style(state === 'ready' ? 'green' : 'yellow', state);
 }
 
-function describeKey({ state, reason, signaturesToday, signaturesLeft, activation, certificate }: KeyView): string {
+function describeKey({ state, reason, signaturesToday, signaturesLeft, activation, certificate, forecast }: KeyView): string {
   if (state !== 'ready') return reason ?? '';
   return [
     `${signaturesToday} signatures today`,
     ...(signaturesLeft === undefined ? [] : [`${signaturesLeft} left`]),
+    ...(forecast?.usedUpAt === undefined ? [] : [`used up about ${forecast.usedUpAt}`]),
     ...(activation?.until === undefined ? [] : [`PIN until ${activation.until}`]),
     ...(certificate === undefined ? [] : [`certificate ends in ${certificate.daysLeft} days`]),
   ].join(', ');
