@@ -1,30 +1,20 @@
 import { SealError } from '../errors.ts';
 
 /*
- * Frames of the control socket, in both directions: u32 length of the JSON, u32 length of the secret, then both (big endian).
+ * Frames of the control socket, in both directions: u32 length (big endian), then JSON. A secret never stands in a frame: it waits behind a door
+ * (secret-door.ts) that the frame names.
  */
-const headSize = 8;
+const headSize = 4;
 const maxJson = 64 * 2 ** 20;
-const maxSecret = 4096;
 
-export interface Frame {
-  readonly json: unknown;
-  /** A copy of its own; whoever takes it zeroes it. */
-  readonly secret: Buffer | undefined;
-}
-
-export function encodeFrame(json: unknown, secret?: Buffer): Buffer {
+export function encodeFrame(json: unknown): Buffer {
   const text = Buffer.from(JSON.stringify(json), 'utf8');
   const head = Buffer.alloc(headSize);
   head.writeUInt32BE(text.length, 0);
-  head.writeUInt32BE(secret?.length ?? 0, 4);
-  return Buffer.concat(secret === undefined ? [head, text] : [head, text, secret]);
+  return Buffer.concat([head, text]);
 }
 
-/**
- * Cuts a stream into frames. Hostile input as far as the socket's permissions allow: sizes are limited before anything is kept. What held a
- * secret is zeroed.
- */
+/** Cuts a stream into frames. Hostile input as far as the socket's permissions allow: sizes are limited before anything is kept. */
 export class FrameReader {
   #chunks: Buffer[] = [];
   #size = 0;
@@ -32,28 +22,23 @@ export class FrameReader {
   #wanted = headSize;
 
   /** @throws SealError SEAL-INPUT-INVALID; SyntaxError */
-  *push(chunk: Buffer): Generator<Frame> {
+  *push(chunk: Buffer): Generator {
     this.#chunks.push(chunk);
     this.#size += chunk.length;
     while (this.#size >= this.#wanted) {
       const held = this.#joined();
-      const [json, secret] = [held.readUInt32BE(0), held.readUInt32BE(4)];
-      if (json > maxJson || secret > maxSecret) throw new SealError('SEAL-INPUT-INVALID', 'a frame on the control socket is too large');
-      const text = headSize + json;
-      const end = text + secret;
+      const length = held.readUInt32BE(0);
+      if (length > maxJson) throw new SealError('SEAL-INPUT-INVALID', 'a frame on the control socket is too large');
+      const end = headSize + length;
       if (held.length < end) {
         this.#wanted = end;
         return;
       }
-      const frame = {
-        json: JSON.parse(held.toString('utf8', headSize, text)) as unknown,
-        secret: secret === 0 ? undefined : Buffer.from(held.subarray(text, end)),
-      };
-      held.fill(0, text, end);
+      const json = JSON.parse(held.toString('utf8', headSize, end)) as unknown;
       this.#chunks = [held.subarray(end)];
       this.#size = held.length - end;
       this.#wanted = headSize;
-      yield frame;
+      yield json;
     }
   }
 
@@ -62,7 +47,6 @@ export class FrameReader {
     const [only, another] = this.#chunks;
     if (only !== undefined && another === undefined) return only;
     const all = Buffer.concat(this.#chunks);
-    for (const chunk of this.#chunks) chunk.fill(0);
     this.#chunks = [all];
     return all;
   }

@@ -1,7 +1,8 @@
-import { chmod, unlink } from 'node:fs/promises';
+import { chmod, mkdir, unlink } from 'node:fs/promises';
 import { connect, createServer, type Socket } from 'node:net';
 import { asSealError, SealError } from '../errors.ts';
 import { encodeFrame, FrameReader } from './control-frames.ts';
+import { offerSecret, takeSecret } from './secret-door.ts';
 import { withUnixAddress } from './unix-address.ts';
 import type { ControlAnswer, ControlHandler, ControlRequest, ControlServer, Progress } from '../ports/control.ts';
 
@@ -14,14 +15,25 @@ async function withAddress<T>(dataDir: string, use: (address: string) => Promise
   return await withUnixAddress(dataDir, 'control.sock', use);
 }
 
-function isRequest(value: unknown): value is ControlRequest {
+/** A secret waits behind `door`. */
+interface FramedRequest extends ControlRequest {
+  readonly door?: string;
+}
+
+/** Private, as the data directory is; the daemon makes it. */
+function doorsOf(dataDir: string): string {
+  return `${dataDir}/run`;
+}
+
+function isRequest(value: unknown): value is FramedRequest {
   return (
     typeof value === 'object' &&
     value !== null &&
     'operation' in value &&
     typeof value.operation === 'string' &&
     'actor' in value &&
-    typeof value.actor === 'string'
+    typeof value.actor === 'string' &&
+    (!('door' in value) || typeof value.door === 'string')
   );
 }
 
@@ -34,8 +46,9 @@ export async function serveControl(dataDir: string, handler: ControlHandler): Pr
   const server = createServer((socket) => {
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
-    answer(socket, handler);
+    answer(dataDir, socket, handler);
   });
+  await mkdir(doorsOf(dataDir), { recursive: true, mode: 0o700 });
   await unlink(`${dataDir}/control.sock`).catch(() => undefined);
   await withAddress(
     dataDir,
@@ -63,7 +76,23 @@ export async function serveControl(dataDir: string, handler: ControlHandler): Pr
   };
 }
 
-function answer(socket: Socket, handler: ControlHandler): void {
+/** Takes the secret that waits for the request, and zeroes it when the request is answered. */
+async function handle(
+  dataDir: string,
+  { door, ...request }: FramedRequest,
+  handler: ControlHandler,
+  progress: (progress: Progress) => void,
+  signal: AbortSignal,
+): Promise<unknown> {
+  const secret = door === undefined ? undefined : await takeSecret(doorsOf(dataDir), door);
+  try {
+    return await handler(request, secret, progress, signal);
+  } finally {
+    secret?.fill(0);
+  }
+}
+
+function answer(dataDir: string, socket: Socket, handler: ControlHandler): void {
   const reader = new FrameReader();
   const gone = new AbortController();
   const send = (message: ControlAnswer): void => {
@@ -75,23 +104,18 @@ function answer(socket: Socket, handler: ControlHandler): void {
   });
   socket.on('data', (chunk: Buffer) => {
     try {
-      for (const { json, secret } of reader.push(chunk)) {
+      for (const json of reader.push(chunk)) {
         if (!isRequest(json)) throw new SealError('SEAL-INPUT-INVALID', 'not a request');
-        handler(
-          json,
-          secret,
-          (progress: Progress) => {
-            send({ kind: 'progress', progress });
-          },
-          gone.signal,
-        )
+        const progress = (what: Progress): void => {
+          send({ kind: 'progress', progress: what });
+        };
+        handle(dataDir, json, handler, progress, gone.signal)
           .then((result) => {
             send({ kind: 'result', result: result ?? null });
           })
           .catch((thrown: unknown) => {
             send({ kind: 'error', error: asSealError(thrown).toJSON() });
-          })
-          .finally(() => secret?.fill(0));
+          });
       }
     } catch (thrown) {
       send({ kind: 'error', error: asSealError(thrown).toJSON() });
@@ -131,6 +155,7 @@ export async function askControl(
   signal?.throwIfAborted();
   const socket = await withAddress(dataDir, connected);
   if (socket === undefined) return undefined;
+  const door = secret === undefined ? undefined : await offerSecret(doorsOf(dataDir), secret);
   try {
     const result = await new Promise<unknown>((resolve, reject) => {
       const reader = new FrameReader();
@@ -145,18 +170,16 @@ export async function askControl(
       });
       socket.on('data', (chunk: Buffer) => {
         try {
-          for (const { json } of reader.push(chunk)) receive(json as ControlAnswer, resolve, reject, onProgress);
+          for (const json of reader.push(chunk)) receive(json as ControlAnswer, resolve, reject, onProgress);
         } catch (thrown) {
           reject(asSealError(thrown));
         }
       });
-      const bytes = encodeFrame(request, secret);
-      socket.write(bytes, () => {
-        if (secret !== undefined) bytes.fill(0);
-      });
+      socket.write(encodeFrame({ ...request, ...(door === undefined ? {} : { door: door.name }) } satisfies FramedRequest));
     });
     return { result };
   } finally {
+    await door?.close();
     socket.destroy();
   }
 }

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { chmod, unlink } from 'node:fs/promises';
+import { chmod, chown, stat, unlink } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import { withUnixAddress } from './unix-address.ts';
 
@@ -47,6 +47,9 @@ export async function offerSecret(directory: string, secret: Buffer): Promise<Se
       }),
   );
   await chmod(`${directory}/${name}`, 0o600);
+  // Root gives it to whom the directory belongs to.
+  const { uid, gid } = await stat(directory);
+  if (process.geteuid?.() === 0 && uid !== 0) await chown(`${directory}/${name}`, uid, gid);
   return {
     name,
     close: async () => {

@@ -1,6 +1,6 @@
 import type { ErrorReport } from '../errors.ts';
 
-/** A command for the daemon: the name of an operation and its arguments; `secret` (a PIN) travels as bytes beside the JSON, never inside it. */
+/** A command for the daemon: the name of an operation and its arguments; a secret (a PIN) never travels inside it. */
 export interface ControlRequest {
   readonly operation: string;
   readonly args: unknown;

@@ -65,7 +65,7 @@ describe('cards outlive the daemon, from end to end', needs('softhsm', 'softhsm-
     await second.stop();
     const { status, stderr, stdout } = await own.run('key', 'deactivate', 'card');
     assert.equal(status, 0, stderr);
-    assert.match(stdout, /pin-needed/);
+    assert.match(stdout, /PIN needed/);
     assert.ok(!readdirSync(`${own.directory}/data/run`).some((name) => name.endsWith('.card')));
     await own.daemon(t);
     assert.equal((await own.key('card')).state, 'pin-needed');
