@@ -1,3 +1,4 @@
+import { dueSentence } from './archive-due.ts';
 import { certificateEnds, describeEnd } from './certificate-ends.ts';
 import { exhaustion, type Queue } from './key-forecast.ts';
 import type { StatusReport } from './status-report.ts';
@@ -26,6 +27,7 @@ export function attention(
     ...failures(failed),
     ...exhaustion(keys, queues),
     ...lateTrees({ archive }, now).map(({ id }) => `tree ${id} has no timestamp yet`),
+    ...archive.due.flatMap(dueSentence),
     ...tsas.flatMap(quotaUse),
     ...roots.flatMap((root) => [
       ...(root.paused === undefined ? [] : [`root ${root.name} is paused: ${root.paused}`]),

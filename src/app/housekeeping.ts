@@ -6,6 +6,8 @@ import { inModule } from '../ports/log.ts';
 import { certificateEnds, logEnds, tsaCertificates } from './certificate-ends.ts';
 import { sampleDisks } from './disks.ts';
 import { keyViews } from './keys.ts';
+import type { DueView } from './archive-due.ts';
+import { RenewalWatch } from './renewal-watch.ts';
 import type { Service } from './service.ts';
 
 const second = 1_000;
@@ -13,26 +15,35 @@ const minute = 60 * second;
 const hour = 60 * minute;
 const page = 500;
 
-type HouseService = Pick<Service, 'app' | 'closing'>;
+type HouseService = Pick<Service, 'app' | 'closing' | 'renewing' | 'trust'>;
 
 /** What is done again and again beside the batches. Nothing of it ends the daemon: what fails is told and tried again. */
 export class Housekeeping {
   readonly #service: HouseService;
   readonly #signal: AbortSignal;
+  readonly #renewals: RenewalWatch;
   #timers: readonly Timer[] = [];
 
   /** @param signal aborted when the daemon stops */
   constructor(service: HouseService, signal: AbortSignal) {
-    const { app, closing } = service;
-    this.#service = { app: { ...app, fx: inModule(app.fx, 'archive') }, closing };
+    const { app } = service;
+    this.#service = { ...service, app: { ...app, fx: inModule(app.fx, 'archive') } };
+    this.#renewals = new RenewalWatch(this.#service);
     this.#signal = signal;
   }
 
   /** @param closeTrees whether trees are closed when they are due */
   start({ closeTrees }: { readonly closeTrees: boolean }): void {
-    const { app, closing } = this.#service;
+    const { app, closing, renewing } = this.#service;
+    const look = (): Promise<void> => this.#renewals.look(this.#signal);
     this.#timers = [
-      ...(closeTrees ? [this.#every(5 * second, 'closing', () => closing.tick(this.#signal))] : []),
+      ...(closeTrees
+        ? [
+            this.#every(5 * second, 'closing', () => closing.tick(this.#signal)),
+            this.#every(minute, 'renewing', () => renewing.tick(this.#signal)),
+            this.#every(hour, 'looking for due renewals', look),
+          ]
+        : []),
       this.#every(10 * second, 'looking for collected output', () => this.noteCollected()),
       this.#every(minute, 'looking for renewed certificates', () => this.refreshKeys()),
       this.#every(hour, 'looking for certificates that end', () => this.logCertificateEnds()),
@@ -41,6 +52,12 @@ export class Housekeeping {
     ];
     void this.#guarded('looking at the disks', () => sampleDisks(app));
     void this.#guarded('looking for certificates that end', () => this.logCertificateEnds());
+    if (closeTrees) void this.#guarded('looking for due renewals', look);
+  }
+
+  /** What must be renewed, as of the last look. */
+  get due(): readonly DueView[] {
+    return this.#renewals.due;
   }
 
   stop(): void {

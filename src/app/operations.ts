@@ -6,6 +6,8 @@ import { newKeyKinds, requestKeyUsages } from '../ports/key-management.ts';
 import { checkArchive, type ArchiveCheck } from './archive-check.ts';
 import { check, type Finding } from './check/check.ts';
 import { closeArchive, type CloseResult } from './archive-close.ts';
+import { archiveDue, type DueReport } from './archive-due.ts';
+import { renewArchive, type RenewArgs, type RenewResult } from './archive-renew.ts';
 import { exportRecords, type ExportArgs, type ExportResult } from './archive-export.ts';
 import { findObject, type FoundObject } from './archive-objects.ts';
 import { showAudit, verifyAudit, type AuditShowArgs, type AuditVerification, type AuditView } from './audit.ts';
@@ -38,6 +40,8 @@ export interface Operations {
   readonly 'batch.cancel': { readonly args: { readonly id: string }; readonly result: BatchAnswer };
   readonly 'batch.approve': { readonly args: { readonly root: string; readonly path: string }; readonly result: BatchAnswer };
   readonly 'archive.close': { readonly args: object; readonly result: CloseResult };
+  readonly 'archive.due': { readonly args: object; readonly result: DueReport };
+  readonly 'archive.renew': { readonly args: RenewArgs; readonly result: RenewResult };
   readonly 'archive.check': { readonly args: object; readonly result: ArchiveCheck };
   readonly 'archive.export': { readonly args: ExportArgs; readonly result: ExportResult };
   readonly 'archive.find': { readonly args: { readonly what: string }; readonly result: FoundObject[] };
@@ -113,6 +117,23 @@ export const operations: { readonly [Name in OperationName]: Operation<Name> } =
   'batch.cancel': { mode: 'act', args: z.object({ id }), run: cancelBatch },
   'batch.approve': { mode: 'act', args: z.object({ root: id, path: z.string() }), run: approveBatch },
   'archive.close': { mode: 'act', args: none, run: closeArchive },
+  'archive.due': {
+    mode: 'read',
+    args: none,
+    run: async ({ app, trust }) => await archiveDue(app.fx, await trust(), app.config),
+  },
+  'archive.renew': {
+    mode: 'act',
+    args: exact(
+      z.object({
+        timestamps: z.boolean().optional(),
+        rehash: z.enum(['sha256', 'sha384', 'sha512']).optional(),
+        documents: z.array(z.string()).optional(),
+        dryRun: z.boolean(),
+      }),
+    ),
+    run: renewArchive,
+  },
   'archive.check': { mode: 'read', args: none, run: async ({ app }, _, call) => await checkArchive(app, call) },
   'archive.export': {
     mode: 'read',

@@ -108,6 +108,7 @@ class Daemon {
         daemon: { pid: this.#options.pid, since: this.#startedAt },
         pool: this.#service.pool.view(),
         roots: this.#intake.status(),
+        due: this.#house.due,
       });
     await this.#serve();
     await this.#intake.start();

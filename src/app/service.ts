@@ -1,4 +1,5 @@
 import { Closing } from '../archive/closing.ts';
+import { Renewing } from '../archive/renewing.ts';
 import { Runner } from '../batch/runner.ts';
 import { buildStages } from '../batch/stages.ts';
 import type { SealError } from '../errors.ts';
@@ -7,6 +8,7 @@ import { inModule } from '../ports/log.ts';
 import type { Trust } from '../pki/trust.ts';
 import { poolRules, SigningPool } from '../signer/sign.ts';
 import { ReleaseVerifier } from '../verify/release.ts';
+import { archiveDue, type DueView } from './archive-due.ts';
 import type { App } from './context.ts';
 import { openEvaluation, type Evaluation } from './evaluation.ts';
 import { KeyAudit } from './key-audit.ts';
@@ -27,6 +29,7 @@ export interface Service {
   readonly release: ReleaseVerifier;
   readonly runner: Runner;
   readonly closing: Closing;
+  readonly renewing: Renewing;
   readonly trust: () => Promise<Trust>;
   /** What the daemon knows beyond the database; the daemon replaces it. */
   live: () => Promise<LiveStatus>;
@@ -63,6 +66,12 @@ export async function openService(given: App, mode: 'act' | 'read', { httpServer
     maxWait: (root) => config.roots[root]?.maxWait,
     dropParts: config.archive.keep === 'none',
   });
+  const closingSettings = {
+    archive: config.archive,
+    tsas: config.archive.tsas.flatMap((name) => config.tsas[name] ?? []),
+    trust: trustOf(files, config.trust),
+  };
+  const closing = new Closing(fx, closingSettings);
   pool.onChange(() => {
     runner.poke();
   });
@@ -72,13 +81,10 @@ export async function openService(given: App, mode: 'act' | 'read', { httpServer
     keyAudit,
     release,
     runner,
-    closing: new Closing(fx, {
-      archive: config.archive,
-      tsas: config.archive.tsas.flatMap((name) => config.tsas[name] ?? []),
-      trust: trustOf(files, config.trust),
-    }),
+    closing,
+    renewing: new Renewing(fx, closingSettings, (task) => closing.inTurn(task)),
     trust: async () => trustOf(await readTrust(fx, config.trust), config.trust),
-    live: async () => ({ roots: await lookOnce(app) }),
+    live: async () => ({ roots: await lookOnce(app), due: await dueNow(app, trustOf(files, config.trust)) }),
     evaluationProblem: evaluation.problem,
     resident: false,
     close: async () => {
@@ -90,12 +96,17 @@ export async function openService(given: App, mode: 'act' | 'read', { httpServer
   };
 }
 
+async function dueNow({ fx, config }: App, trust: Trust): Promise<readonly DueView[]> {
+  return (await archiveDue(fx, trust, config)).endings.filter(({ state }) => state !== 'later');
+}
+
 function releaseVerifier({ fx, config }: App, files: TrustFiles): ReleaseVerifier {
   const { trust, archive } = config;
   return new ReleaseVerifier(inModule(fx, 'verify'), {
     ...files,
     revocationMode: trust.revocation,
     maxAge: trust.maxAge,
+    algorithms: trust.algorithms ?? [],
     archiveDigest: archive.digest,
   });
 }

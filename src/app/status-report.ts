@@ -3,6 +3,7 @@ import type { TsaCertificate } from './certificate-ends.ts';
 import type { DiskStatus } from './disks.ts';
 import type { TsaProbe } from './probe.ts';
 import type { FailedBatch, WaitingGroup } from './status-batches.ts';
+import type { DueView } from './archive-due.ts';
 import type { KeyView } from './keys.ts';
 
 export interface RootStatus {
@@ -50,6 +51,8 @@ export interface StatusReport {
     readonly sealed: readonly { readonly id: string; readonly since: string }[];
     readonly lastAnchored?: { readonly id: string; readonly at: string };
     readonly nextClosing: string;
+    /** What must be renewed now, soonest first. */
+    readonly due: readonly DueView[];
   };
   readonly disks: readonly DiskStatus[];
   /** What a person should do now, one sentence each. */
@@ -58,6 +61,8 @@ export interface StatusReport {
 
 /** What only the daemon knows. */
 export interface LiveStatus {
+  /** What must be renewed now, soonest first; looked at once an hour. */
+  readonly due?: readonly DueView[];
   readonly pool?: readonly PoolView[];
   readonly daemon?: { readonly pid: number; readonly since: number };
   readonly roots: readonly RootStatus[];

@@ -34,7 +34,13 @@ export async function status(app: App, live: LiveStatus, probe?: readonly TsaPro
         ],
   );
   const parts = { waiting, blocked: groupWaiting(unfinished), failed: await failedBatches(fx), ...(probe === undefined ? {} : { probe }) };
-  const report = { ...parts, keys, archive: await archiveStatus(app), tsas: await tsaStatus(app), roots: live.roots };
+  const report = {
+    ...parts,
+    keys,
+    archive: { ...(await archiveStatus(app)), due: live.due ?? [] },
+    tsas: await tsaStatus(app),
+    roots: live.roots,
+  };
   return {
     version: app.version,
     config: config.path,
@@ -59,7 +65,7 @@ async function unsignedOf({ store }: Pick<App['fx'], 'store'>): Promise<Map<stri
   return new Map((await store.unsignedDocuments()).map(({ batch, documents }) => [batch, documents]));
 }
 
-async function archiveStatus({ fx, config }: App): Promise<StatusReport['archive']> {
+async function archiveStatus({ fx, config }: App): Promise<Omit<StatusReport['archive'], 'due'>> {
   const now = fx.clock.now();
   const [open] = await fx.store.trees({ states: ['open'] });
   const [last] = await fx.store.trees({ states: ['anchored'], newestFirst: true, limit: 1 });

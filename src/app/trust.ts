@@ -1,3 +1,4 @@
+import { catalogueWith } from '../pki/catalogue.ts';
 import { openTrust, readCertificates, type Trust } from '../pki/trust.ts';
 import type { Config } from '../model/config.ts';
 import type { Effects } from '../ports/effects.ts';
@@ -22,7 +23,14 @@ export async function readTrust(fx: Pick<Effects, 'files'>, trust: Pick<Config['
 /** For judging tokens in this process; revocation data comes with each token. */
 export function trustOf(
   { anchors, certificates }: TrustFiles,
-  { revocation, maxAge }: Pick<Config['trust'], 'revocation' | 'maxAge'>,
+  { revocation, maxAge, algorithms = [] }: Pick<Config['trust'], 'revocation' | 'maxAge' | 'algorithms'>,
 ): Trust {
-  return openTrust({ anchors, certificates, revocation: { crls: [], ocsps: [], failures: [] }, revocationMode: revocation, maxAge });
+  return openTrust({
+    anchors,
+    certificates,
+    revocation: { crls: [], ocsps: [], failures: [] },
+    revocationMode: revocation,
+    maxAge,
+    catalogue: catalogueWith(algorithms),
+  });
 }

@@ -136,6 +136,7 @@ async function optionsOf(fx: VerifyEffects, config: Pick<Config, 'trust'> | unde
     revocation: await revocationFiles(fx, args),
     at: args.at ?? fx.clock.now(),
     revocationMode: config?.trust.revocation ?? 'require',
+    algorithms: config?.trust.algorithms ?? [],
     structureOnly: args.structure,
   };
 }

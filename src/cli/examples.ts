@@ -19,6 +19,12 @@ export const examples: Readonly<Record<string, readonly string[]>> = {
   'batch approve': ['sealtree batch approve letters 2026-11/run-17'],
   'archive close': ['sealtree archive close'],
   'archive check': ['sealtree archive check'],
+  'archive due': ['sealtree archive due', 'sealtree archive due --json'],
+  'archive renew': [
+    'sealtree archive renew --timestamps --dry-run',
+    'sealtree archive renew --timestamps',
+    'sealtree archive renew --rehash sha512 --documents /srv/archive',
+  ],
   'archive export': [
     'sealtree archive export letter.pdf --out proof',
     'sealtree archive export --batch 20261122-095044-u4raz --out proof',

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { AlgorithmRule } from '../model/algorithms.ts';
 import type { LogLevel, LogModule } from '../ports/log.ts';
 import { notifyEvents } from '../model/notify.ts';
 import { nearest } from './nearest.ts';
@@ -178,6 +179,8 @@ const archive = section({
   digest: digest.default('sha256'),
   keep: z.enum(['none', 'signatures', 'documents']).default('none'),
   revocationGrace: duration.default(86_400_000),
+  renew: z.enum(['auto', 'warn']).default('warn'),
+  renewBefore: duration.default(180 * 86_400_000),
 });
 
 const logLevels = section({
@@ -216,6 +219,46 @@ const notify = section({
   webhook: webhook.optional(),
 });
 
+/** A date without time, or “never”: the algorithm has no known end. */
+const endDate = z
+  .string()
+  .refine(
+    (text) => text === 'never' || (/^\d{4}-\d\d-\d\d$/.test(text) && !Number.isNaN(Date.parse(text))),
+    'a date is written 2031-01-01, or never',
+  )
+  .transform((text) => (text === 'never' ? undefined : text));
+
+const ruleCommon = { end: endDate.optional(), legacy: endDate.optional(), source: z.string().min(1).default('configuration') };
+
+const algorithmRule = z
+  .union(
+    [
+      section({
+        digest: z.enum([
+          'sha256',
+          'sha384',
+          'sha512',
+          'sha1',
+          'sha224',
+          'sha3-224',
+          'sha3-256',
+          'sha3-384',
+          'sha3-512',
+          'ripemd160',
+          'md5',
+        ]),
+        ...ruleCommon,
+      }),
+      section({ key: z.enum(['rsa', 'ec', 'dsa']), from: z.int().min(0), to: z.int().min(1), ...ruleCommon }),
+      section({ curve: z.string().min(1), ...ruleCommon }),
+      section({ padding: z.literal('pkcs1'), ...ruleCommon }),
+    ],
+    { error: 'a rule names {digest: sha256}, {key: rsa, from: 1900, to: 2999}, {curve: NAME} or {padding: pkcs1}, and its end' },
+  )
+  .transform(({ end, legacy, source, ...subject }): AlgorithmRule => {
+    return { subject, source, ...(end === undefined ? {} : { end }), ...(legacy === undefined ? {} : { legacy }) };
+  });
+
 /** The whole file, before names are resolved (references.ts) and paths made absolute (load.ts). */
 export const fileSchema = section({
   data: z.string().default('./data'),
@@ -230,6 +273,7 @@ export const fileSchema = section({
     fetch: z.boolean().default(true),
     allowHosts: z.array(z.string()).default([]),
     maxAge: duration.default(12 * 3_600_000),
+    algorithms: z.array(algorithmRule).default([]),
   }),
   keys: z.record(name, key).default({}),
   pools: z.record(name, z.array(name).min(1)).default({}),

@@ -154,6 +154,7 @@ function sameTrust(one: VerifyOptions, other: VerifyOptions): boolean {
     one.certificates === other.certificates &&
     one.revocation === other.revocation &&
     one.revocationMode === other.revocationMode &&
+    one.algorithms === other.algorithms &&
     one.structureOnly === other.structureOnly
   );
 }

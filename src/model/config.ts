@@ -1,4 +1,4 @@
-import type { DigestAlgorithm } from './algorithms.ts';
+import type { AlgorithmRule, DigestAlgorithm } from './algorithms.ts';
 import type { NotifyConfig } from './notify.ts';
 import type { SecretReference } from './secret.ts';
 import type { LogLevel } from '../ports/log.ts';
@@ -47,6 +47,8 @@ export interface TrustConfig {
   readonly allowHosts: readonly string[];
   /** ms: how old revocation data may be before it is fetched again. */
   readonly maxAge: number;
+  /** End dates of algorithms that replace the shipped ones about the same subject. */
+  readonly algorithms?: readonly AlgorithmRule[];
 }
 
 export type KeyConfig = Pkcs12KeyConfig | Pkcs11KeyConfig;
@@ -179,4 +181,8 @@ export interface ArchiveConfig {
   readonly keep: 'none' | 'signatures' | 'documents';
   /** ms after genTime until revocation data is fetched again and the token frozen. */
   readonly revocationGrace: number;
+  /** Due timestamp renewals: by the daemon itself, or only said. */
+  readonly renew: 'auto' | 'warn';
+  /** ms before the end of certificates and algorithms from which a renewal is due. */
+  readonly renewBefore: number;
 }

@@ -1,30 +1,12 @@
-import type { AnyDigest } from '../model/algorithms.ts';
+import type { AlgorithmRule } from '../model/algorithms.ts';
 
-/** What a rule of the catalogue speaks about. */
-export type AlgorithmSubject =
-  | { readonly digest: AnyDigest }
-  /** Keys from `from` bits up to and including `to` bits. */
-  | { readonly key: 'rsa' | 'ec' | 'dsa'; readonly from: number; readonly to: number }
-  /** A named curve, whatever its size. */
-  | { readonly curve: string }
-  | { readonly padding: 'pkcs1' };
-
-/**
- * Until when an algorithm proves anything. Several rules may speak about one algorithm: the earliest date counts.
- * Dates are UTC, the first instant of the day.
- */
-export interface AlgorithmRule {
-  readonly subject: AlgorithmSubject;
-  /** From then on a signature without older proof of existence is not accepted. Absent: no end is known. */
-  readonly end?: string;
-  /** From then on accepted with a warning: a catalogue has phased it out, another has not. */
-  readonly legacy?: string;
-  /** Where the date stands. */
-  readonly source: string;
-}
+export type { AlgorithmRule, AlgorithmSubject } from '../model/algorithms.ts';
 
 const dss = 'EU DSS default validation policy, after the ALGO papers and ETSI TS 119 312';
 const sogis = 'SOG-IS Agreed Cryptographic Mechanisms 1.3 (2023), ETSI TS 119 312';
+
+/** Of the dates below; written into the audit log with each renewal. */
+export const catalogueVersion = '2026-11';
 
 /** The dates that hold unless the operator gives others. An algorithm that no rule mentions has no known end. */
 export const defaultCatalogue: readonly AlgorithmRule[] = [
@@ -49,3 +31,13 @@ export const defaultCatalogue: readonly AlgorithmRule[] = [
   { subject: { curve: 'secp256k1' }, end: '2000-01-01', source: `${sogis}: never agreed` },
   { subject: { curve: 'explicit' }, end: '2000-01-01', source: 'RFC 5480 §2.1.1: curves are named' },
 ];
+
+/**
+ * The shipped dates with the operator's: all shipped rules about a subject that the operator names give way to his.
+ * @param own in any order; several about one subject: the earliest date counts
+ */
+export function catalogueWith(own: readonly AlgorithmRule[]): readonly AlgorithmRule[] {
+  if (own.length === 0) return defaultCatalogue;
+  const subjects = new Set(own.map(({ subject }) => JSON.stringify(subject)));
+  return [...defaultCatalogue.filter(({ subject }) => !subjects.has(JSON.stringify(subject))), ...own];
+}

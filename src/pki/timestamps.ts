@@ -43,6 +43,8 @@ export interface TimestampJudgement {
   readonly chain: ChainResult | undefined;
   /** UTC ms: until when the token proves its time if nothing renews it: end of its certificates or of the algorithms it rests on. */
   readonly provesUntil: number;
+  /** What the token's strength rests on: first the digest of its imprint, then the signature's digest, key and padding. */
+  readonly lives: readonly AlgorithmLife[];
   /** DER of certificates whose status stayed open for want of data, with their issuers. */
   readonly wanted: ChainResult['wanted'];
 }
@@ -80,6 +82,7 @@ export function judgeTimestamp(token: TimestampToken, inputs: TimestampInputs): 
     certificate,
     chain,
     provesUntil: Math.min(chain?.endsAt ?? Infinity, verdict.end),
+    lives,
     wanted: chain?.wanted ?? [],
   };
 }

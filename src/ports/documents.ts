@@ -2,7 +2,7 @@ import type { OutputPart } from './bytes.ts';
 import type { Path } from './files.ts';
 import type { PreparedSignature } from './format.ts';
 import type { ErrorReport } from '../errors.ts';
-import type { DigestAlgorithm } from '../model/algorithms.ts';
+import type { AlgorithmRule, DigestAlgorithm } from '../model/algorithms.ts';
 import type { FormatName, SignParameters } from '../model/signature.ts';
 import type { FileReport } from '../model/verification.ts';
 import type { RevocationData } from './revocation.ts';
@@ -44,6 +44,8 @@ export interface VerifyOptions {
   readonly at: number;
   /** 'require' makes missing revocation data INDETERMINATE; 'soft-fail' warns; 'none' does not ask. */
   readonly revocationMode: 'require' | 'soft-fail' | 'none';
+  /** End dates of algorithms that replace the shipped ones about the same subject. */
+  readonly algorithms?: readonly AlgorithmRule[];
   /** Hashes, order and signatures only: no anchors wanted. */
   readonly structureOnly?: boolean;
 }

@@ -1,3 +1,4 @@
+import { catalogueWith } from '../pki/catalogue.ts';
 import { isEvaluation, openTrust, type Trust } from '../pki/trust.ts';
 import { PkiCache } from '../pki/cache.ts';
 import type { Certificate } from '../formats/x509.ts';
@@ -18,7 +19,7 @@ export class TrustKeeper {
   trustFor(options: VerifyOptions): Trust | undefined {
     if (options.structureOnly === true) return undefined;
     if (this.#trust === undefined || this.#options === undefined || !sameTrust(this.#options, options))
-      this.#trust = openTrust(options, this.cache);
+      this.#trust = openTrust({ ...options, catalogue: catalogueWith(options.algorithms ?? []) }, this.cache);
     this.#options = options;
     return this.#trust;
   }
@@ -38,6 +39,7 @@ function sameTrust(one: VerifyOptions, other: VerifyOptions): boolean {
     a.length === b.length && a.every((bytes, at) => b[at] !== undefined && bytes.equals(b[at]));
   return (
     one.revocationMode === other.revocationMode &&
+    JSON.stringify(one.algorithms) === JSON.stringify(other.algorithms) &&
     same(one.anchors, other.anchors) &&
     same(one.certificates, other.certificates) &&
     same(one.revocation.crls, other.revocation.crls) &&

@@ -13,7 +13,7 @@ import { fingerprint, KnownRevocation, unique } from './known-revocation.ts';
 
 export type ReleaseEffects = Pick<Effects, 'clock' | 'documents' | 'log' | 'revocation'>;
 
-export interface ReleaseSettings extends Pick<VerifyOptions, 'anchors' | 'certificates' | 'revocationMode'> {
+export interface ReleaseSettings extends Pick<VerifyOptions, 'anchors' | 'certificates' | 'revocationMode' | 'algorithms'> {
   /** ms: how old revocation data may be. */
   readonly maxAge: number;
   readonly archiveDigest: DigestAlgorithm;
@@ -140,8 +140,15 @@ export class ReleaseVerifier {
   }
 
   #options(revocation: RevocationData): VerifyOptions {
-    const { anchors, certificates, revocationMode } = this.#settings;
-    return { anchors, certificates, revocation, at: this.#fx.clock.now(), revocationMode };
+    const { anchors, certificates, revocationMode, algorithms } = this.#settings;
+    return {
+      anchors,
+      certificates,
+      revocation,
+      at: this.#fx.clock.now(),
+      revocationMode,
+      ...(algorithms === undefined ? {} : { algorithms }),
+    };
   }
 
   #judge(document: BatchDocument, outcome: FileReport | ErrorReport): VerifiedDocument {

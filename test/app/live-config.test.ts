@@ -19,6 +19,8 @@ function file(changes: Partial<Config> = {}, root: Partial<RootConfig> = {}): Co
     roots: { letters: rootConfig('/roots/letters', root) },
     archive: {
       ...{ timezone: 'UTC', closeAt: '00:15', closing: { kind: 'daily' }, tsas: ['one'], timestamps: 1, digest: 'sha256', keep: 'none' },
+      renew: 'warn',
+      renewBefore: 180 * 86_400_000,
       revocationGrace: 1,
     },
     ...changes,

@@ -175,7 +175,7 @@ suite('what a person should do', () => {
   });
   const nothing: Parameters<typeof attention>[0] = {
     ...{ keys: [], blocked: [], failed: [], tsas: [], roots: [] },
-    archive: { sealed: [], nextClosing: '' },
+    archive: { sealed: [], nextClosing: '', due: [] },
   };
   const said = (parts: Partial<StatusReport>, queues: readonly Queue[] = []): string[] => attention({ ...nothing, ...parts }, queues, 0);
 

@@ -85,6 +85,8 @@ export class IntakeHouse {
       pools: {},
       archive: {
         ...{ timezone: 'UTC', closeAt: '00:15', closing: { kind: 'daily' }, tsas: [], timestamps: 1, digest: 'sha256', keep: 'none' },
+        renew: 'warn',
+        renewBefore: 180 * 86_400_000,
         revocationGrace: 0,
       },
     };

@@ -295,6 +295,8 @@ function configOf(directory: string, { roots = { letters: {} }, config = {}, arc
     ),
     archive: {
       ...{ timezone: 'UTC', closeAt: '00:15', closing: { kind: 'daily' }, tsas: ['tsa'], timestamps: 1, digest: 'sha256', keep: 'none' },
+      renew: 'warn',
+      renewBefore: 180 * 86_400_000,
       revocationGrace: 86_400_000,
       ...archive,
     },

@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { action, type GlobalOptions, type SetExit } from '../command.ts';
 import { Exit } from '../exit.ts';
+import { renewalCommands } from './archive-renew.ts';
 import { counted } from '../terminal.ts';
 
 interface ExportOptions extends GlobalOptions {
@@ -10,7 +11,7 @@ interface ExportOptions extends GlobalOptions {
   readonly out: string;
 }
 
-/** `archive close|check|export|find` */
+/** `archive close|check|due|renew|export|find` */
 export function archiveCommands(program: Command, setExit: SetExit): void {
   const archive = program.command('archive').description('trees, timestamps and proofs');
   action(archive.command('close').description('close the open tree now and timestamp it'), setExit, async (session) => {
@@ -44,6 +45,7 @@ export function archiveCommands(program: Command, setExit: SetExit): void {
       return report.sound ? Exit.done : Exit.invalid;
     },
   );
+  renewalCommands(archive, setExit);
   action<ExportOptions>(
     archive
       .command('export [files-or-hashes...]')
