@@ -1,8 +1,8 @@
-import { Gauge, Registry } from 'prom-client';
+import { Counter, Gauge, Registry } from 'prom-client';
+import { finalStates } from '../model/batch.ts';
 import type { RootConfig } from '../model/config.ts';
 import type { HttpHandler, ServedResponse } from '../ports/http-server.ts';
 import type { LoopDelay } from '../ports/loop-delay.ts';
-import type { Totals as StoreTotals } from '../ports/store.ts';
 import { lateTrees } from './attention.ts';
 import type { App } from './context.ts';
 import type { KeyView } from './keys.ts';
@@ -16,8 +16,6 @@ export interface Vitals {
   readonly loopDelay: () => LoopDelay;
 }
 
-const totalsEvery = 60_000;
-const share = 100;
 /** The main loop beats each second; a minute without a beat is a daemon that hangs. */
 const deadAfter = 60_000;
 
@@ -26,7 +24,6 @@ const deadAfter = 60_000;
  * needed before the next batch can leave.
  */
 export function monitorHandler(app: App, vitals: Vitals): HttpHandler {
-  const totals = new Totals(app);
   return async ({ method, path }) => {
     if (method !== 'GET') return text(405, 'only GET');
     switch (path) {
@@ -38,7 +35,7 @@ export function monitorHandler(app: App, vitals: Vitals): HttpHandler {
         return {
           status: 200,
           contentType: 'text/plain; version=0.0.4; charset=utf-8',
-          body: Buffer.from(await metrics(app, vitals, totals)),
+          body: Buffer.from(await metrics(app, vitals)),
         };
       default:
         return text(404, 'there are /livez, /readyz and /metrics');
@@ -67,35 +64,16 @@ function withoutKey(root: RootConfig, keys: readonly KeyView[]): string[] {
   return [`root ${root.name} has no key that signs: ${own.map(({ name, state }) => `${name} is ${state}`).join(', ')}`];
 }
 
-/** Counts over everything there ever was take a while: once a minute is enough, and never more than a hundredth of the database's time. */
-class Totals {
-  readonly #app: App;
-  #counted: { readonly until: number; readonly value: StoreTotals } | undefined;
-
-  constructor(app: App) {
-    this.#app = app;
-  }
-
-  async get(): Promise<StoreTotals> {
-    const { clock, store } = this.#app.fx;
-    const began = clock.monotonic();
-    if (this.#counted === undefined || began >= this.#counted.until) {
-      const value = await store.totals(0, Number.MAX_SAFE_INTEGER);
-      const ended = clock.monotonic();
-      this.#counted = { until: ended + Math.max(totalsEvery, share * (ended - began)), value };
-    }
-    return this.#counted.value;
-  }
-}
-
-async function metrics(app: App, vitals: Vitals, counted: Totals): Promise<string> {
+async function metrics(app: App, vitals: Vitals): Promise<string> {
   const registry = new Registry();
   const gauge = (name: string, help: string, labelNames: string[] = []): Gauge =>
     new Gauge({ name: `sealtree_${name}`, help, labelNames, registers: [registry] });
+  const counter = (name: string, help: string, labelNames: string[] = []): Counter =>
+    new Counter({ name: `sealtree_${name}_total`, help, labelNames, registers: [registry] });
   const now = app.fx.clock.now();
   const report = await status(app, await vitals.live());
   const unfinished = await app.fx.store.unfinished();
-  const totals = await counted.get();
+  const totals = await app.fx.store.totals();
 
   const approved = [
     ...unfinished.map(({ approvedAt }) => approvedAt),
@@ -110,29 +88,33 @@ async function metrics(app: App, vitals: Vitals, counted: Totals): Promise<strin
     underWay.set({ root: root.name, condition: 'waiting' }, root.waiting);
     underWay.set({ root: root.name, condition: 'settling' }, root.settling.length);
   }
-  const ended = gauge('batches_total', 'batches by state', ['state']);
-  for (const [state, count] of Object.entries(totals.batches)) ended.set({ state }, count);
-  const documents = gauge('documents_total', 'documents by outcome', ['outcome']);
-  for (const [outcome, count] of Object.entries(totals.documents)) documents.set({ outcome }, count);
+  const ended = counter('batches_ended', 'batches that have ended, by how', ['state']);
+  for (const state of finalStates) ended.inc({ state }, totals.batches[state]);
+  counter('documents_delivered', 'documents that were delivered').inc(totals.documents.delivered);
+  const documents = gauge('documents', 'documents under way, and those that failed and that no retry has taken over', ['condition']);
+  documents.set({ condition: 'waiting' }, totals.documents.waiting);
+  documents.set({ condition: 'failed' }, totals.documents.failed);
   const ready = gauge('key_ready', '1 while the key signs', ['key']);
   const left = gauge('key_signatures_left', 'signatures left in the activation', ['key']);
-  const made = gauge('key_signatures_total', 'signatures that count against the key', ['key']);
-  const days = gauge('key_certificate_days_left', 'days until the certificate ends', ['key']);
+  const made = counter('key_signatures', 'signatures that count against the key', ['key']);
+  const ends = gauge('key_certificate_not_after_timestamp_seconds', 'when the certificate ends, seconds since 1970', ['key']);
   const waiting = gauge('key_documents_waiting', 'documents that wait for the key: its share of the queue', ['key']);
   const usedUp = gauge('key_used_up_seconds', 'seconds until the activation is used up at this queue; absent: it is not', ['key']);
   for (const key of report.keys) {
     if (key.forecast !== undefined) waiting.set({ key: key.name }, key.forecast.documentsWaiting);
     if (key.forecast?.usedUpAt !== undefined) usedUp.set({ key: key.name }, Math.max(0, (Date.parse(key.forecast.usedUpAt) - now) / 1000));
     ready.set({ key: key.name }, key.state === 'ready' ? 1 : 0);
-    made.set({ key: key.name }, key.signatures);
+    made.inc({ key: key.name }, totals.signaturesByKey[key.name] ?? 0);
     if (key.signaturesLeft !== undefined) left.set({ key: key.name }, key.signaturesLeft);
-    if (key.certificate !== undefined) days.set({ key: key.name }, key.certificate.daysLeft);
+    if (key.certificate !== undefined) ends.set({ key: key.name }, Date.parse(key.certificate.notAfter) / 1000);
   }
-  const used = gauge('tsa_timestamps', 'timestamps in the current period of the quota', ['tsa']);
-  const tsaDays = gauge('tsa_certificate_days_left', 'days until the certificate of the authority ends', ['tsa']);
+  const used = gauge('tsa_timestamps', 'timestamps in the current period of the quota, without one today', ['tsa']);
+  const tsaEnds = gauge('tsa_certificate_not_after_timestamp_seconds', 'when the certificate of the authority ends, seconds since 1970', [
+    'tsa',
+  ]);
   for (const tsa of report.tsas) {
     used.set({ tsa: tsa.name }, tsa.used);
-    if (tsa.certificate !== undefined) tsaDays.set({ tsa: tsa.name }, tsa.certificate.daysLeft);
+    if (tsa.certificate !== undefined) tsaEnds.set({ tsa: tsa.name }, Date.parse(tsa.certificate.notAfter) / 1000);
   }
   gauge('trees_sealed', 'trees that wait for their timestamp').set(report.archive.sealed.length);
   const { lastAnchored } = report.archive;

@@ -30,7 +30,7 @@ export async function periodReport(
   if (last < first) throw new SealError('SEAL-USAGE', '--to lies before --from', { hint: 'both are dates such as 2026-11-22' });
   const from = instantOf(first, '00:00', timezone);
   const end = instantOf(addDays(last, 1), '00:00', timezone);
-  const totals = await fx.store.totals(from, end);
+  const totals = await fx.store.totals({ from, to: end });
   return {
     days: { from: first, to: last, timezone },
     from: isoTime(from),

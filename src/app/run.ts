@@ -14,6 +14,7 @@ import { status } from './status.ts';
 import { perform, type OperationName } from './operations.ts';
 import { ownRoots } from './own-roots.ts';
 import type { Service } from './service.ts';
+import { missingCrls } from './trust-files.ts';
 import { endInterrupted } from './command-batch.ts';
 import { settleDoubts } from '../batch/sign-step.ts';
 
@@ -101,6 +102,7 @@ class Daemon {
       throw new SealError('SEAL-HTTP', message, { hint, where, cause: evaluationProblem });
     }
     await ownRoots(app);
+    for (const { message, hint, path } of await missingCrls(app.fx, app.config)) log.warn({ where: path, hint }, message);
     this.#service.resident = true;
     await this.#takeUp();
     this.#service.live = () =>

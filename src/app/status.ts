@@ -11,6 +11,7 @@ import { keysAhead, type KeyView } from './keys.ts';
 import type { TsaProbe } from './probe.ts';
 import { failedBatches, groupWaiting } from './status-batches.ts';
 import type { LiveStatus, StatusReport } from './status-report.ts';
+import { missingCrls } from './trust-files.ts';
 import { isoTime } from './views.ts';
 
 export type { LiveStatus, RootStatus, StatusReport } from './status-report.ts';
@@ -51,6 +52,7 @@ export async function status(app: App, live: LiveStatus, probe?: readonly TsaPro
     attention: [
       ...(probe !== undefined && live.daemon === undefined ? ['no daemon runs: nothing is taken in and nothing is signed'] : []),
       ...attention(report, queues, fx.clock.now()),
+      ...(await missingCrls(fx, config)).map(({ message, hint }) => `${message} (${hint})`),
     ],
   };
 }

@@ -89,6 +89,7 @@ export interface BatchStore {
    * @param ask keys of which a person decides about each signature in doubt: those documents fail with `SEAL-SIGN-DOUBT`
    */
   settleDoubts(at: number, batch?: string, ask?: readonly string[]): Promise<SettledIntent[]>;
+  /** Cheap for 0 and for the beginning of a day. */
   signatureCounts(key: string, since: number): Promise<SignatureCounts>;
   /**
    * Signatures of an activation, whatever the clock does: when it is first asked for, every later intent of the key belongs to it, until another
@@ -259,8 +260,9 @@ export interface Store extends BatchStore, ArchiveStore, RenewalStore, AuditStor
   /**
    * Counts for `report` and metrics over the batches claimed from `from` (inclusive) to `to` (exclusive), UTC ms. A document that a retry
    * has taken over counts there and not as failed here, so in = delivered + failed + waiting. Signatures: all that count against the key.
+   * @param period absent: everything there ever was, at once: it is counted while it happens
    */
-  totals(from: number, to: number): Promise<Totals>;
+  totals(period?: { readonly from: number; readonly to: number }): Promise<Totals>;
   /** Reads everything back, beside the running work: pages, foreign keys, audit chain, leaf counts. One line a finding; empty: sound. */
   integrity(): Promise<string[]>;
   meta(key: string): Promise<string | undefined>;

@@ -2,6 +2,7 @@ import { SealError } from '../errors.ts';
 import { finalStates, type Batch, type BatchState } from '../model/batch.ts';
 import { fromJson, present, toJson } from './rows.ts';
 import type { WriteAudit } from './audit.ts';
+import type { BatchTallies } from './batch-tallies.ts';
 import type { Connection } from './database.ts';
 import type { Methods } from './methods.ts';
 import type { ReportRows } from './reports.ts';
@@ -71,7 +72,7 @@ export interface BatchRows {
 }
 
 /** The batches and their states. */
-export function batchRows(connection: Connection, writeAudit: WriteAudit, reports: ReportRows): BatchRows {
+export function batchRows(connection: Connection, writeAudit: WriteAudit, reports: ReportRows, tallies: BatchTallies): BatchRows {
   const { db, now } = connection;
   const byId = db.prepare<[string], Row>('SELECT * FROM batches WHERE id = ?');
   const insert = db.prepare(`INSERT INTO batches
@@ -104,17 +105,20 @@ export function batchRows(connection: Connection, writeAudit: WriteAudit, report
 
   const move = (id: string, from: BatchState, to: BatchState, change: BatchChange = {}): NumberedBatch => {
     const batch = find(id);
-    const { changes } = swap.run({
-      id,
-      from,
-      to,
-      error: toJson(change.error),
-      outPath: change.outPath ?? null,
-      options: toJson(change.options),
-      profile: change.profile ?? null,
-      keys: toJson(change.keys),
-      finishedAt: change.finishedAt ?? (finalStates.has(to) ? now() : null),
-    });
+    const swapping = (): number =>
+      swap.run({
+        id,
+        from,
+        to,
+        error: toJson(change.error),
+        outPath: change.outPath ?? null,
+        options: toJson(change.options),
+        profile: change.profile ?? null,
+        keys: toJson(change.keys),
+        finishedAt: change.finishedAt ?? (finalStates.has(to) ? now() : null),
+      }).changes;
+    const ends = finalStates.has(to) || finalStates.has(from);
+    const changes = ends ? tallies.around([id, batch.partOf], swapping) : swapping();
     if (changes !== 1)
       throw new SealError('SEAL-BATCH-STATE', `batch ${id} is ${batch.state}, not ${from}`, { hint: '`batch show` tells where it stands' });
     if (change.dropParts === true) {
@@ -134,7 +138,8 @@ export function batchRows(connection: Connection, writeAudit: WriteAudit, report
         if (byId.get(batch.id) !== undefined)
           throw new SealError('SEAL-BATCH-STATE', `batch ${batch.id} exists already`, { hint: '`batch show` tells where it stands' });
         const { options, keys, partOf = null } = batch;
-        insert.run({ ...batch, options: toJson(options), keys: toJson(keys), partOf });
+        const values = { ...batch, options: toJson(options), keys: toJson(keys), partOf };
+        tallies.around([batch.partOf], () => insert.run(values));
         const details = { batch: batch.id, root: batch.root, to: batch.state, ...present({ partOf: batch.partOf }) };
         writeAudit({ at: now(), actor: 'sealtree', action: `batch.${batch.state}`, details });
       },

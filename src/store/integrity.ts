@@ -1,6 +1,8 @@
 import { auditFault } from '../formats/audit.ts';
 import { digestLengths } from '../formats/digests.ts';
+import { ended, tallyColumns } from './batch-tallies.ts';
 import { tileSize } from './leaf-tiles.ts';
+import { ever, quarter } from './signature-tallies.ts';
 import type { Connection } from './database.ts';
 import type { Methods } from './methods.ts';
 import type { AuditRow } from '../model/archive.ts';
@@ -14,6 +16,10 @@ interface TreeSum {
   readonly bytes: number;
 }
 
+interface Miscounted {
+  readonly what: string;
+}
+
 /** Reads everything back. */
 export function integrity({ db }: Connection, auditRows: Methods['auditRows']): Pick<Methods, 'integrity'> {
   const trees = db.prepare<[], TreeSum>(`SELECT t.id, t.digest, t.leaves,
@@ -21,6 +27,18 @@ export function integrity({ db }: Connection, auditRows: Methods['auditRows']): 
       (SELECT coalesce(sum(length(hashes)), 0) FROM leaf_tiles
        WHERE n >= t.first_leaf / ${tileSize} AND n < (t.first_leaf + t.leaves + ${tileSize - 1}) / ${tileSize}) AS bytes
     FROM trees AS t ORDER BY t.seq`);
+
+  const miscounted = db.prepare<[], Miscounted>(`
+    WITH counted AS (SELECT ${tallyColumns} FROM batches AS b WHERE ${ended} GROUP BY b.state)
+    SELECT 'batches that are ' || state AS what FROM (
+      SELECT state, batches, delivered, failed FROM batch_tallies WHERE batches <> 0 EXCEPT SELECT * FROM counted)
+    UNION SELECT 'batches that are ' || state FROM (SELECT * FROM counted EXCEPT SELECT state, batches, delivered, failed FROM batch_tallies)`);
+  const miscountedKeys = db.prepare<[], Miscounted>(`
+    WITH counted AS (SELECT key, at / ${quarter} AS quarter, outcome, count(*) AS n FROM intents WHERE outcome IS NOT NULL GROUP BY 1, 2, 3),
+      every AS (SELECT * FROM counted UNION ALL SELECT key, ${ever}, outcome, sum(n) FROM counted GROUP BY 1, 3)
+    SELECT 'signatures of ' || k.name AS what FROM keys AS k WHERE k.n IN (
+      SELECT key FROM (SELECT key, quarter, outcome, count FROM signature_tallies EXCEPT SELECT * FROM every)
+      UNION SELECT key FROM (SELECT * FROM every EXCEPT SELECT key, quarter, outcome, count FROM signature_tallies))`);
 
   const pages = (): string[] =>
     (db.pragma('integrity_check') as { integrity_check: string }[]).map((row) => row.integrity_check).filter((line) => line !== 'ok');
@@ -47,5 +65,8 @@ export function integrity({ db }: Connection, auditRows: Methods['auditRows']): 
       .filter(({ digest, leaves: count, rows, bytes }) => rows !== count || bytes !== count * digestLengths[digest])
       .map(({ id, leaves: count, rows, bytes }) => `tree ${id} has ${count} leaves, but ${rows} rows and ${bytes} bytes of hashes`);
 
-  return { integrity: () => [...pages(), ...foreignKeys(), ...audit(), ...leaves()] };
+  const tallies = (): string[] =>
+    [...miscounted.all(), ...miscountedKeys.all()].map(({ what }) => `the counts of ${what} are not those of their rows`);
+
+  return { integrity: () => [...pages(), ...foreignKeys(), ...audit(), ...leaves(), ...tallies()] };
 }

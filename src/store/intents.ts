@@ -4,14 +4,12 @@ import type { Connection } from './database.ts';
 import type { DocumentRows } from './documents.ts';
 import type { NumberOfKey } from './key-names.ts';
 import type { Methods } from './methods.ts';
+import type { Closed, Outcome, SignatureTallies } from './signature-tallies.ts';
 import type { SignatureRows } from './signatures.ts';
 import type { ValueRows } from './values.ts';
 import type { BatchState, SettledIntent, SigningIntent } from '../model/batch.ts';
-import type { SignatureCounts, SigningOutcome } from '../ports/store.ts';
+import type { SigningOutcome } from '../ports/store.ts';
 
-const none: SignatureCounts = { signed: 0, doubt: 0, open: 0, discarded: 0 };
-
-type Outcome = 'signed' | 'spent' | 'unspent' | 'doubt' | 'discarded';
 /** An intent that nobody has closed. */
 interface OpenIntent extends SigningIntent {
   readonly batch: string;
@@ -24,6 +22,7 @@ export interface IntentParts {
   readonly signatures: SignatureRows;
   readonly values: ValueRows;
   readonly numberOfKey: NumberOfKey;
+  readonly tallies: SignatureTallies;
   readonly writeAudit: WriteAudit;
 }
 
@@ -33,49 +32,39 @@ export interface IntentParts {
  */
 export function intents(
   connection: Connection,
-  { documents, signatures, values, numberOfKey, writeAudit }: IntentParts,
-): Pick<Methods, 'recordIntents' | 'openIntents' | 'recordOutcomes' | 'settleDoubts' | 'signatureCounts' | 'activationCounts'> {
+  { documents, signatures, values, numberOfKey, tallies, writeAudit }: IntentParts,
+): Pick<Methods, 'recordIntents' | 'openIntents' | 'recordOutcomes' | 'settleDoubts'> {
   const { db } = connection;
   const batchState = db.prepare<[number], { readonly state: BatchState }>(
     'SELECT state FROM batches WHERE n = (SELECT batch FROM documents WHERE id = ?)',
   );
   const insert = db.prepare('INSERT INTO intents (document, key, at, own, signing_time) VALUES (?, ?, ?, ?, ?)');
-  const close = db.prepare<[Outcome, number, number]>('UPDATE intents SET outcome = ? WHERE id = ? AND document = ? AND outcome IS NULL');
+  const close = db.prepare<[Outcome, number, number], Closed>(
+    'UPDATE intents SET outcome = ? WHERE id = ? AND document = ? AND outcome IS NULL RETURNING key, at, outcome',
+  );
   // Few are open at a time: they are looked through, not the documents.
   const open = `SELECT i.id, i.document, k.name AS key, i.at, i.own, i.signing_time AS signingTime, b.id AS batch FROM intents AS i CROSS JOIN documents AS d ON d.id = i.document
     JOIN keys AS k ON k.n = i.key JOIN batches AS b ON b.n = d.batch WHERE i.outcome IS NULL`;
   const earlier = db.prepare<[number], OpenIntent>(`${open} AND i.id <= ? ORDER BY i.id`);
   const ofBatch = db.prepare<[string], OpenIntent>(`${open} AND b.id = ? ORDER BY i.id`);
   const release = db.prepare("UPDATE documents SET state = 'spooled' WHERE id = ? AND state = 'signing'");
-  const counts = `SELECT
-      count(*) FILTER (WHERE outcome IN ('signed', 'spent')) AS signed, count(*) FILTER (WHERE outcome = 'doubt') AS doubt,
-      count(*) FILTER (WHERE outcome IS NULL) AS open, count(*) FILTER (WHERE outcome = 'discarded') AS discarded
-    FROM intents WHERE key = (SELECT n FROM keys WHERE name = ?) AND `;
-  const countsSince = db.prepare<[string, number], SignatureCounts>(`${counts} at >= ?`);
-  const countsAfter = db.prepare<[string, number], SignatureCounts>(`${counts} id > ?`);
-  const mark = db.prepare<[string], { readonly value: string }>('SELECT value FROM meta WHERE key = ?');
-  const setMark = db.prepare<[string, string]>('INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)');
   const lastIntent = db.prepare<[], { readonly id: number }>('SELECT coalesce(max(id), 0) AS id FROM intents');
   const beforeThisProcess = lastIntent.get()?.id ?? 0;
 
-  /** The last intent before the activation. */
-  const activationStart = (key: string, since: number): number => {
-    const name = `activation:${key}`;
-    const [known, after] = (mark.get(name)?.value ?? '').split(' ').map(Number);
-    if (known === since && after !== undefined) return after;
-    const last = lastIntent.get()?.id ?? 0;
-    setMark.run(name, `${since} ${last}`);
-    return last;
-  };
-
-  const record = (outcome: SigningOutcome): void => {
+  const record = (outcome: SigningOutcome): Closed => {
     const { intent, document } = outcome;
     const signed = 'signature' in outcome || 'value' in outcome;
     // Whoever failed the document meanwhile decided about it; that the key has signed is recorded all the same.
     const wanted = documents.state(document) === 'signing';
-    if (close.run(signed && wanted ? 'signed' : signed || outcome.spent ? 'spent' : 'unspent', intent, document).changes !== 1)
-      throw new SealError('SEAL-BATCH-STATE', `intent ${intent} of document ${document} is not open`);
-    if (!wanted) return;
+    const closed = close.get(signed && wanted ? 'signed' : signed || outcome.spent ? 'spent' : 'unspent', intent, document);
+    if (closed === undefined) throw new SealError('SEAL-BATCH-STATE', `intent ${intent} of document ${document} is not open`);
+    if (wanted) follow(outcome);
+    return closed;
+  };
+
+  /** What becomes of the document. */
+  const follow = (outcome: SigningOutcome): void => {
+    const { document } = outcome;
     if ('signature' in outcome) {
       documents.move(document, ['signing'], 'signed');
       signatures.add(document, outcome.signature);
@@ -102,14 +91,15 @@ export function intents(
         .all(beforeThisProcess)
         .flatMap(({ own, signingTime, ...intent }) => (own === 1 || signingTime === null ? [] : [{ ...intent, signingTime }])),
     recordOutcomes: (outcomes) => {
-      outcomes.forEach(record);
+      tallies.count(outcomes.map(record));
     },
     settleDoubts: (at, batch, ask = []) => {
       const left = batch === undefined ? earlier.all(beforeThisProcess) : ofBatch.all(batch);
       const discarded = new Map<string, number>();
+      const closed: (Closed | undefined)[] = [];
       const settled = left.map(({ own, id, document, key, at: since, batch: of }): SettledIntent => {
         const outcome = own === 1 ? 'discarded' : 'doubt';
-        close.run(outcome, id, document);
+        closed.push(close.get(outcome, id, document));
         if (outcome === 'doubt' && ask.includes(key) && documents.state(document) === 'signing') documents.fail(document, inDoubt(key));
         else release.run(document);
         if (outcome === 'doubt')
@@ -117,12 +107,11 @@ export function intents(
         else discarded.set(key, (discarded.get(key) ?? 0) + 1);
         return { id, document, key, at: since, batch: of, outcome };
       });
+      tallies.count(closed.filter((one) => one !== undefined));
       for (const [key, signatures] of discarded)
         writeAudit({ at, actor: 'sealtree', action: 'signature.discarded', details: { key, signatures } });
       return settled;
     },
-    signatureCounts: (key, since) => countsSince.get(key, since) ?? none,
-    activationCounts: (key, since) => countsAfter.get(key, activationStart(key, since)) ?? none,
   };
 }
 

@@ -1,5 +1,7 @@
+import { activations } from './activations.ts';
 import { appending } from './appending.ts';
 import { auditLog } from './audit.ts';
+import { batchTallies } from './batch-tallies.ts';
 import { batchRows } from './batches.ts';
 import { blobRows, blobWriter } from './blobs.ts';
 import { dayRows } from './days.ts';
@@ -16,6 +18,7 @@ import { renewalTokens } from './renewal-tokens.ts';
 import { renewalRows } from './renewals.ts';
 import { reportRows } from './reports.ts';
 import { earlierSignatures } from './reuse.ts';
+import { signatureTallies } from './signature-tallies.ts';
 import { signatureRows } from './signatures.ts';
 import { spooling } from './spooling.ts';
 import { tokenRows } from './tokens.ts';
@@ -30,11 +33,12 @@ import type { Methods } from './methods.ts';
 export function storeMethods(connection: Connection): Methods {
   const log = auditLog(connection);
   const reports = reportRows(connection);
-  const batches = batchRows(connection, log.audit, reports);
+  const batches = batchRows(connection, log.audit, reports, batchTallies(connection));
   const numberOfKey = keyNumbers(connection);
   const documents = documentRows(connection);
   const signatures = signatureRows(connection, numberOfKey);
   const values = valueRows(connection, numberOfKey);
+  const tallies = signatureTallies(connection);
   const trees = treeRows(connection);
   const renewals = renewalRows(connection);
   const tiles = leafTiles(connection);
@@ -46,7 +50,9 @@ export function storeMethods(connection: Connection): Methods {
     ...batches.methods,
     ...documentReader(connection, { batches, referencesOf, reports }),
     ...spooling(connection, { batches, signatures, values, earlier: earlierSignatures(connection) }),
-    ...intents(connection, { documents, signatures, values, numberOfKey, writeAudit: log.audit }),
+    ...intents(connection, { documents, signatures, values, numberOfKey, tallies, writeAudit: log.audit }),
+    signatureCounts: tallies.signatureCounts,
+    ...activations(connection),
     ...stamping(connection, documents, signatures, values),
     ...verification(connection, { documents, signatures, reports }),
     ...trees.methods,

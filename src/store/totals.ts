@@ -1,13 +1,17 @@
+import { ended, tallyColumns, type BatchTally } from './batch-tallies.ts';
+import { ever } from './signature-tallies.ts';
 import type { Connection } from './database.ts';
 import type { Methods } from './methods.ts';
 import type { BatchState } from '../model/batch.ts';
+import type { Totals } from '../ports/store.ts';
 
-interface BatchCount {
-  readonly state: BatchState;
-  readonly batches: number;
-  readonly delivered: number;
-  readonly failed: number;
+interface BatchCount extends BatchTally {
   readonly waiting: number;
+}
+
+interface KeyCount {
+  readonly key: string;
+  readonly count: number;
 }
 
 const noBatches: Readonly<Record<BatchState, number>> = {
@@ -31,34 +35,41 @@ const noBatches: Readonly<Record<BatchState, number>> = {
  * What left the house failed: failed documents of a delivered batch, all documents of a failed or cancelled one. A batch that is part of
  * it (a retry, a remainder) has taken those over. An abandoned batch was never ours.
  */
-const perState = `
-  WITH counted AS (
-    SELECT b.state, b.documents, b.failed,
-      EXISTS (SELECT 1 FROM batches AS r WHERE r.part_of = b.id AND r.state <> 'abandoned') AS retried
-    FROM batches AS b WHERE b.claimed_at >= ? AND b.claimed_at < ?)
-  SELECT state, count(*) AS batches,
-    sum(CASE WHEN state IN ('released', 'delivered') THEN documents - failed ELSE 0 END) AS delivered,
-    sum(CASE WHEN retried OR state = 'abandoned' THEN 0 WHEN state IN ('released', 'delivered') THEN failed
-             WHEN state IN ('failed', 'cancelled') THEN documents ELSE 0 END) AS failed,
-    sum(CASE WHEN state IN ('released', 'delivered', 'failed', 'cancelled', 'abandoned') THEN 0 ELSE documents END) AS waiting
-  FROM counted GROUP BY state`;
+const endedIn = `SELECT ${tallyColumns}, 0 AS waiting FROM batches AS b WHERE ${ended} AND b.claimed_at >= ? AND b.claimed_at < ? GROUP BY b.state`;
+/* A batch whose output is visible while its originals are not filed yet counts like a delivered one. */
+const underWay = `
+  SELECT b.state, count(*) AS batches, sum(iif(b.state = 'released', b.documents - b.failed, 0)) AS delivered,
+    sum(iif(b.state = 'released' AND NOT EXISTS (SELECT 1 FROM batches AS r WHERE r.part_of = b.id AND r.state <> 'abandoned'), b.failed, 0)) AS failed,
+    sum(iif(b.state = 'released', 0, b.documents)) AS waiting
+  FROM batches AS b WHERE b.state NOT IN ('delivered', 'failed', 'cancelled', 'abandoned') AND b.claimed_at >= ? AND b.claimed_at < ? GROUP BY b.state`;
 
 /** Counts for reports and metrics. */
 export function totals({ db }: Connection): Pick<Methods, 'totals'> {
-  const states = db.prepare<[number, number], BatchCount>(perState);
-  const signatures = db.prepare<[number, number], { readonly key: string; readonly count: number }>(`
+  const endedBatches = db.prepare<[number, number], BatchCount>(endedIn);
+  const openBatches = db.prepare<[number, number], BatchCount>(underWay);
+  const tallied = db.prepare<[], BatchCount>('SELECT state, batches, delivered, failed, 0 AS waiting FROM batch_tallies');
+  const signatures = db.prepare<[number, number], KeyCount>(`
     SELECT k.name AS key, count(*) AS count FROM keys AS k JOIN intents AS i ON i.key = k.n
     WHERE i.at >= ? AND i.at < ? AND i.outcome IN ('signed', 'spent', 'doubt') GROUP BY k.n ORDER BY k.name`);
+  const talliedSignatures = db.prepare<[], KeyCount>(`
+    SELECT k.name AS key, sum(t.count) AS count FROM keys AS k JOIN signature_tallies AS t ON t.key = k.n
+    WHERE t.quarter = ${ever} AND t.outcome IN ('signed', 'spent', 'doubt') GROUP BY k.n ORDER BY k.name`);
+  const count = (rows: readonly BatchCount[], keys: readonly KeyCount[]): Totals => {
+    const sum = (column: 'delivered' | 'failed' | 'waiting'): number => rows.reduce((total, row) => total + row[column], 0);
+    const [delivered, failed, waiting] = [sum('delivered'), sum('failed'), sum('waiting')];
+    return {
+      batches: { ...noBatches, ...Object.fromEntries(rows.map((row) => [row.state, row.batches])) },
+      documents: { in: delivered + failed + waiting, delivered, failed, waiting },
+      signaturesByKey: Object.fromEntries(keys.map((row) => [row.key, row.count])),
+    };
+  };
   return {
-    totals: (from, to) => {
-      const rows = states.all(from, to);
-      const sum = (column: 'delivered' | 'failed' | 'waiting'): number => rows.reduce((total, row) => total + row[column], 0);
-      const [delivered, failed, waiting] = [sum('delivered'), sum('failed'), sum('waiting')];
-      return {
-        batches: { ...noBatches, ...Object.fromEntries(rows.map((row) => [row.state, row.batches])) },
-        documents: { in: delivered + failed + waiting, delivered, failed, waiting },
-        signaturesByKey: Object.fromEntries(signatures.all(from, to).map(({ key, count }) => [key, count])),
-      };
-    },
+    totals: (period) =>
+      period === undefined
+        ? count([...tallied.all(), ...openBatches.all(0, Number.MAX_SAFE_INTEGER)], talliedSignatures.all())
+        : count(
+            [...endedBatches.all(period.from, period.to), ...openBatches.all(period.from, period.to)],
+            signatures.all(period.from, period.to),
+          ),
   };
 }

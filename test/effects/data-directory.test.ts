@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test, type TestContext } from 'node:test';
+import type { ErrorReport } from '../../src/errors.ts';
 import { demandDatabase, openDataDirectory } from '../../src/effects/data-directory.ts';
 
 function place(t: TestContext): string {
@@ -11,6 +13,19 @@ function place(t: TestContext): string {
     rmSync(directory, { recursive: true });
   });
   return directory;
+}
+
+const nobody = 65_534;
+
+/** Calls a function as a user who may nothing; root may everything. What it throws. */
+function asAnybody(module: string, name: string, argument: string): ErrorReport {
+  const program = `
+    import { ${name} } from ${JSON.stringify(join(import.meta.dirname, '../..', module))};
+    if (process.getuid() === 0) { process.setgroups([]); process.setgid(${nobody}); process.setuid(${nobody}); }
+    try { ${name}(${JSON.stringify(argument)}); } catch (thrown) { process.stdout.write(JSON.stringify(thrown)); }`;
+  const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', program], { encoding: 'utf8' });
+  assert.notEqual(stdout, '', `nothing was thrown. ${stderr}`);
+  return JSON.parse(stdout) as ErrorReport;
 }
 
 describe('data directory', () => {
@@ -63,14 +78,13 @@ describe('data directory', () => {
     read();
   });
 
-  test('another user’s is not permitted', { skip: process.getuid?.() === 0 ? 'root may everything' : false }, (t) => {
-    const path = join(place(t), 'closed/data');
+  test('another user’s is not permitted', (t) => {
+    const top = place(t);
+    chmodSync(top, 0o755);
+    const path = join(top, 'closed/data');
     mkdirSync(join(path, '..'), { mode: 0o500 });
-    assert.throws(
-      () => {
-        openDataDirectory(path);
-      },
-      { code: 'SEAL-NOT-PERMITTED', hint: /user of the daemon/ },
-    );
+    const error = asAnybody('src/effects/data-directory.ts', 'openDataDirectory', path);
+    assert.equal(error.code, 'SEAL-NOT-PERMITTED');
+    assert.match(error.hint ?? '', /user of the daemon/);
   });
 });

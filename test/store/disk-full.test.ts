@@ -7,11 +7,12 @@ import { openStore } from '../../src/store/sqlite.ts';
 import { documentLeaf, newBatch, newDocuments, treeOptions } from '../suites/store-samples.ts';
 import { ManualClock } from '../support/clock.ts';
 import { smallFileSystem } from '../support/files.ts';
+import { skipUnmounted } from '../support/tools.ts';
 
 test('a full disk refuses what does not fit, keeps what resolved, and goes on by itself when there is room', async (t) => {
   const directory = smallFileSystem(t, '6m');
   if (directory === undefined) {
-    t.skip('mounting is not permitted');
+    skipUnmounted(t);
     return;
   }
   const file = join(directory, 'sealtree.db');

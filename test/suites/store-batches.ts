@@ -256,10 +256,17 @@ export function batchSuite(open: OpenStoreUnderTest): void {
     await through(store, 'b2', 'spooled', 'failing', 'failed');
     await batchWith(store, 'b3', newDocuments(7), 'spooled', { claimedAt: 50_000 });
 
-    const totals = await store.totals(0, 10_000);
+    assert.deepEqual(await store.totals(), await store.totals({ from: 0, to: 100_000 }), 'counted while it happened, and from the rows');
+    await through(store, 'b1~2', 'spooled', 'failing', 'failed');
+    await store.createBatch({ ...newBatch('b2~2'), partOf: 'b2' });
+    await through(store, 'b2~2', 'claimed', 'abandoned');
+    assert.deepEqual(await store.totals(), await store.totals({ from: 0, to: 100_000 }), 'a claim that came to nothing takes nothing over');
+    assert.deepEqual(await store.integrity(), []);
+    await through(store, 'b1~2', 'failed', 'spooled');
+    const totals = await store.totals({ from: 0, to: 10_000 });
     assert.deepEqual(totals.documents, { in: 9, delivered: 3, failed: 4, waiting: 2 });
     assert.deepEqual([totals.batches.delivered, totals.batches.failed, totals.batches.spooled], [1, 1, 1]);
     assert.deepEqual(totals.signaturesByKey, { 'card-2': 3 });
-    assert.deepEqual((await store.totals(10_000, 10 ** 15)).documents, { in: 7, delivered: 0, failed: 0, waiting: 7 });
+    assert.deepEqual((await store.totals({ from: 10_000, to: 10 ** 15 })).documents, { in: 7, delivered: 0, failed: 0, waiting: 7 });
   });
 }

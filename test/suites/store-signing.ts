@@ -200,7 +200,7 @@ export function signingSuite(open: OpenStoreUnderTest): void {
       'no person need decide about what does not exist',
     );
     assert.deepEqual(await under.store.signatureCounts('own', 0), { signed: 0, doubt: 0, open: 0, discarded: 3 });
-    assert.deepEqual((await under.store.totals(0, 9_000)).signaturesByKey, { 'card-1': 1 });
+    assert.deepEqual((await under.store.totals({ from: 0, to: 9_000 })).signaturesByKey, { 'card-1': 1 });
     const rows = (await under.store.auditRows(0, 100)).filter(({ action }) => action.startsWith('signature.'));
     assert.deepEqual(
       rows.map(({ action, details }) => [action, details['key']]),

@@ -1,6 +1,8 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { TestContext } from 'node:test';
 
 /** Programs and modules that prove our output but are not ours. `bin/test` with CI=true installs them (test/setup). */
 const found: Record<string, () => boolean> = {
@@ -94,4 +96,12 @@ export const asRoot: { skip?: string } =
   process.getuid?.() === 0 || process.env['CI'] === 'true' ? {} : { skip: 'only root may give files to others' };
 
 /** Linux' memory file system, a place that is not the temporary directory's file system; skipped by name elsewhere. */
-export const sharedMemory: { skip?: string } = existsSync('/dev/shm') || process.env['CI'] === 'true' ? {} : { skip: 'no /dev/shm' };
+export const sharedMemory: { skip?: string } =
+  process.env['CI'] === 'true' || (existsSync('/dev/shm') && statSync('/dev/shm').dev !== statSync(tmpdir()).dev)
+    ? {}
+    : { skip: 'no /dev/shm that is a file system of its own' };
+
+/** The right to mount, which a container has not unless it is given; nothing else can make a full disk or a foreign mount. */
+export function skipUnmounted(t: TestContext): void {
+  t.skip('needs the right to mount (CAP_SYS_ADMIN): a container has it only when it is given');
+}

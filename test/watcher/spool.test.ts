@@ -24,7 +24,7 @@ import type { StepResult } from '../../src/model/step.ts';
 import { spool } from '../../src/watcher/intake.ts';
 import { failing, gated, Killed, killedAt, smallFileSystem } from '../support/files.ts';
 import { IntakeHouse } from '../support/intake.ts';
-import { asRoot } from '../support/tools.ts';
+import { asRoot, skipUnmounted } from '../support/tools.ts';
 
 const sha256 = (bytes: string | Buffer): string => createHash('sha256').update(bytes).digest('hex');
 const claimedAt = (house: IntakeHouse, batch: Batch): string => join(house.root.path, '.sealtree/claimed', batch.id);
@@ -269,7 +269,7 @@ suite('faults', () => {
   test('a data directory that is really full', async (t) => {
     const small = smallFileSystem(t, '300k');
     if (small === undefined) {
-      t.skip('needs the right to mount');
+      skipUnmounted(t);
       return;
     }
     const house = await IntakeHouse.open(t);
