@@ -19,10 +19,17 @@ export interface BatchMaterial {
   /** DER: chains of the signers and of their timestamps. */
   readonly certificates: readonly Buffer[];
   readonly revocation: Pick<RevocationData, 'crls' | 'ocsps'>;
-  /** The batch's report as it is delivered. */
-  readonly report: Buffer;
+  /** How the batch was judged, in parts that are in the store already. */
+  readonly reports: readonly MaterialPart[];
   /** Content of the approval semaphore. */
   readonly semaphore?: Buffer;
+}
+
+/** A blob of the batch that was stored before (`putBlobs`). */
+export interface MaterialPart {
+  readonly sha256: Buffer;
+  /** Its hash with the archive's digest. */
+  readonly member: Buffer;
 }
 
 type AppendSettings = Pick<ArchiveConfig, 'timezone' | 'digest'>;
@@ -52,8 +59,12 @@ export async function appendBatch(
     const stranger = documents.find((document) => !hashedWith(document, digest));
     if (stranger !== undefined) return { kind: 'refused', error: otherDigest(stranger, digest).toJSON() };
     archived += documents.length;
-    const blobs = last && archived > 0 ? materialBlobs(material) : [];
-    const leaves = [...documents.flatMap((document) => documentLeaves(document, digest)), ...materialLeaf(blobs, digest, batch.id)];
+    const closes = last && archived > 0;
+    const blobs = closes ? materialBlobs(material) : [];
+    const leaves = [
+      ...documents.flatMap((document) => documentLeaves(document, digest)),
+      ...(closes ? materialLeaf(blobs, material, digest, batch.id) : []),
+    ];
     const append = { leaves: [...(leaves.length > 0 ? await treeStart(fx, digest) : []), ...leaves], blobs };
     const refused = await appendTo(fx, { ...append, tree: treeNow(fx, archive), ...(last ? { batch: batch.id } : {}) });
     if (refused !== undefined) return { kind: 'wait', reason: refused };
@@ -113,8 +124,8 @@ export function documentLeaves(document: BatchDocument, digest: DigestAlgorithm)
   ];
 }
 
-/** The blobs that material is kept as, each once. */
-export function materialBlobs({ certificates, revocation, report, semaphore }: BatchMaterial): Blob[] {
+/** The blobs that material is kept as beside the report, each once. */
+export function materialBlobs({ certificates, revocation, semaphore }: BatchMaterial): Blob[] {
   const blob =
     (kind: Blob['kind']) =>
     (bytes: Buffer): Blob => ({ kind, sha256: sha256(bytes), bytes });
@@ -122,16 +133,15 @@ export function materialBlobs({ certificates, revocation, report, semaphore }: B
     ...certificates.map(blob('certificate')),
     ...revocation.crls.map(blob('crl')),
     ...revocation.ocsps.map(blob('ocsp')),
-    blob('report')(report),
     ...(semaphore === undefined || semaphore.length === 0 ? [] : [blob('semaphore')(semaphore)]),
   ];
   return [...new Map(all.map((item) => [item.sha256.toString('hex'), item])).values()];
 }
 
 /** One data-object group over all blobs: each can be proven by itself (evidence-records 1). */
-function materialLeaf(blobs: readonly Blob[], digest: DigestAlgorithm, batch: string): NewLeaf[] {
-  if (blobs.length === 0) return [];
-  return [{ kind: 'batch-material', members: blobs.map(({ bytes }) => digestOf(digest, bytes)), batch }];
+function materialLeaf(blobs: readonly Blob[], { reports }: BatchMaterial, digest: DigestAlgorithm, batch: string): NewLeaf[] {
+  const members = [...blobs.map(({ bytes }) => digestOf(digest, bytes)), ...reports.map(({ member }) => member)];
+  return members.length === 0 ? [] : [{ kind: 'batch-material', members, batch }];
 }
 
 function otherDigest(document: BatchDocument, digest: DigestAlgorithm): SealError {

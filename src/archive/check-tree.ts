@@ -44,16 +44,27 @@ export async function checkRows(
   return found;
 }
 
+/** Blobs read at once: a report comes in parts of some megabytes. */
+const pageBlobs = 8;
+
 /** Certificates, revocation data and reports of a batch: there, unchanged, and those that were hashed. */
 async function checkMaterial(fx: CheckEffects, leaf: Leaf, digest: DigestAlgorithm): Promise<CheckFinding[]> {
   if (leaf.batch === undefined) return [damage(leaf.tree, `leaf ${leaf.index} is material of no batch`)];
-  const blobs = await fx.store.batchBlobs(leaf.batch);
-  const changed = blobs.filter((blob) => !sha256(blob.bytes).equals(blob.sha256));
-  const hashes = new Set(blobs.map(({ bytes }) => digestOf(digest, bytes).toString('latin1')));
+  const { batch } = leaf;
+  const found: CheckFinding[] = [];
+  const hashes = new Set<string>();
+  for (let skip = 0, read = pageBlobs; read === pageBlobs; skip += pageBlobs) {
+    const blobs = await fx.store.batchBlobs(batch, { skip, limit: pageBlobs });
+    read = blobs.length;
+    for (const { kind, sha256: name, bytes } of blobs) {
+      if (!sha256(bytes).equals(name)) found.push(damage(batch, `${kind} ${name.toString('hex')} has changed`));
+      hashes.add(digestOf(digest, bytes).toString('latin1'));
+    }
+  }
   const missing = leaf.members.filter((member) => !hashes.has(member.toString('latin1')));
   return [
-    ...changed.map(({ kind, sha256: name }) => damage(leaf.batch ?? '', `${kind} ${name.toString('hex')} has changed`)),
-    ...(missing.length > 0 ? [damage(leaf.batch, `${missing.length} of ${leaf.members.length} pieces of its material are missing`)] : []),
+    ...found,
+    ...(missing.length > 0 ? [damage(batch, `${missing.length} of ${leaf.members.length} pieces of its material are missing`)] : []),
   ];
 }
 

@@ -1,15 +1,16 @@
 import type { BatchMaterial } from '../archive/append.ts';
 import { SealError } from '../errors.ts';
-import { displayName, joinPath } from '../formats/names.ts';
+import { joinPath } from '../formats/names.ts';
 import { claimPlaces, spoolFile } from '../formats/places.ts';
 import type { Batch, BatchDocument } from '../model/batch.ts';
-import type { RootConfig } from '../model/config.ts';
+import type { ArchiveConfig, RootConfig } from '../model/config.ts';
 import type { Effects } from '../ports/effects.ts';
 import type { ReleaseDocument, ReleaseVerifier } from '../verify/release.ts';
+import { ReleaseReport } from './release-report.ts';
 
 export interface MaterialParts {
   readonly fx: Pick<Effects, 'files' | 'store'>;
-  readonly config: { readonly dataDir: string };
+  readonly config: { readonly dataDir: string; readonly archive: Pick<ArchiveConfig, 'digest'> };
   readonly release: ReleaseVerifier;
 }
 
@@ -30,7 +31,7 @@ export async function materialOf(
   { root, password }: MaterialOptions,
   signal?: AbortSignal,
 ): Promise<BatchMaterial> {
-  const report = new ReleaseReport(batch);
+  const report = new ReleaseReport(fx, batch, config.archive.digest);
   const whole = async ({ id, seq }: BatchDocument): Promise<ReleaseDocument | undefined> => {
     const document = await fx.store.document(id);
     const input = spoolFile(config.dataDir, batch.id, seq);
@@ -40,7 +41,7 @@ export async function materialOf(
   const proofs = await release.material(report.noting(documentsOf(fx, batch.id)), whole, signal);
   return {
     ...proofs,
-    report: report.bytes(),
+    reports: await report.end(),
     ...(semaphore === undefined ? {} : { semaphore }),
   };
 }
@@ -71,49 +72,4 @@ async function semaphoreOf(
     if (found !== undefined) return found;
   }
   return undefined;
-}
-
-/** One JSON line a document: what was verified, and how it was judged. */
-class ReleaseReport {
-  readonly #lines: Buffer[];
-
-  constructor({ id, root, relPath, profile }: Batch) {
-    this.#lines = [line({ batch: id, root, path: displayName(relPath), profile })];
-  }
-
-  /** Takes down each document on its way to whoever else reads them. */
-  async *noting(documents: AsyncIterable<BatchDocument>): AsyncGenerator<BatchDocument> {
-    for await (const document of documents) {
-      this.#lines.push(line(judgement(document)));
-      yield document;
-    }
-  }
-
-  /** What was taken down so far. */
-  bytes(): Buffer {
-    return Buffer.concat(this.#lines);
-  }
-}
-
-function line(value: object): Buffer {
-  return Buffer.from(`${JSON.stringify(value)}\n`);
-}
-
-function judgement({ relPath, digests, signature, error }: BatchDocument): object {
-  const report = signature?.report;
-  return {
-    document: displayName(relPath),
-    input: Object.fromEntries(digests.map(([algorithm, value]) => [algorithm, value.toString('hex')])),
-    ...(signature === undefined
-      ? {}
-      : { output: signature.outputDigest?.toString('hex'), key: signature.key, format: signature.format, level: signature.level }),
-    ...(report === undefined
-      ? {}
-      : {
-          indication: report.indication,
-          validationTime: report.validationTime,
-          bestSignatureTime: report.signatures[0]?.bestSignatureTime,
-        }),
-    ...(error === undefined ? {} : { error: error.code }),
-  };
 }

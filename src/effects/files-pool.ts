@@ -99,7 +99,9 @@ class Thread {
     this.#free = free;
     // Node runs the sources directly; the published package has .js beside this file.
     const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
-    this.#worker = new Worker(new URL(`../workers/hashing.${extension}`, import.meta.url), { name });
+    // Answers come and go by the thousand: a heap that may grow would keep hundreds of megabytes of them before it is cleared.
+    const resourceLimits = { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 128 };
+    this.#worker = new Worker(new URL(`../workers/hashing.${extension}`, import.meta.url), { name, resourceLimits });
     this.#worker.on('message', (answers: readonly FileAnswer[]) => {
       for (const answer of answers) this.#answer(answer);
       this.#settle();

@@ -224,9 +224,10 @@ export interface ArchiveStore {
   findLeaves(hash: Buffer): Promise<Leaf[]>;
   documentLeaves(document: number): Promise<LeafReference[]>;
   blob(sha256: Buffer): Promise<Blob | undefined>;
-  putBlobs(blobs: readonly Blob[]): Promise<void>;
+  /** @param batch whose material they are */
+  putBlobs(blobs: readonly Blob[], batch?: string): Promise<void>;
   /** The blobs of every `appendLeaves` that named this batch: its certificates, revocation data and report. */
-  batchBlobs(batch: string): Promise<Blob[]>;
+  batchBlobs(batch: string, page?: { readonly skip: number; readonly limit: number }): Promise<Blob[]>;
   /** Days (local dates) that were closed, with or without a tree: what is due is computed from them. */
   recordDay(date: string, closedAt: number, trees: readonly string[]): Promise<void>;
   lastDay(): Promise<string | undefined>;

@@ -24,14 +24,14 @@ export function blobWriter({ db }: Connection): WriteBlobs {
 /** Blobs by hash and by batch. */
 export function blobRows({ db }: Connection, batches: BatchRows, write: WriteBlobs): Pick<Methods, 'blob' | 'putBlobs' | 'batchBlobs'> {
   const get = db.prepare<[Buffer], Blob>('SELECT sha256, kind, bytes FROM blobs WHERE sha256 = ?');
-  const ofBatch = db.prepare<[number], Blob>(
-    'SELECT sha256, kind, bytes FROM blobs WHERE n IN (SELECT blob FROM batch_blobs WHERE batch = ?) ORDER BY n',
+  const ofBatch = db.prepare<[number, number, number], Blob>(
+    'SELECT sha256, kind, bytes FROM blobs WHERE n IN (SELECT blob FROM batch_blobs WHERE batch = ?) ORDER BY n LIMIT ? OFFSET ?',
   );
   return {
     blob: (name) => get.get(name),
-    putBlobs: (blobs) => {
-      write(blobs);
+    putBlobs: (blobs, batch) => {
+      write(blobs, batch === undefined ? undefined : batches.find(batch).n);
     },
-    batchBlobs: (batch) => ofBatch.all(batches.find(batch).n),
+    batchBlobs: (batch, { skip, limit } = { skip: 0, limit: -1 }) => ofBatch.all(batches.find(batch).n, limit, skip),
   };
 }

@@ -31,6 +31,8 @@ class StoreWorker {
       workerData: options,
       name: 'store',
       execArgv: [],
+      // What is read goes on at once: a small nursery is cleared before pages fill the heap.
+      resourceLimits: { maxYoungGenerationSizeMb: 8 },
     });
     this.#worker.on('message', (answer: AnswerMessage) => {
       this.#settle(answer);

@@ -46,9 +46,11 @@ async function checkNames(fx: AdmitEffects, config: AdmitConfig, root: RootConfi
   const scope = { root, batch: batch.id, profile };
   let names = new OutputNames(fx, config, scope, 'possible');
   const counts = await addAll(fx, names, batch);
+  await compareAll(fx, names, batch);
   if (names.faults.size > 0 && profile?.format === 'auto') {
     names = new OutputNames(fx, config, scope, 'exact');
     await addAll(fx, names, batch);
+    await compareAll(fx, names, batch);
   }
   const faults = [...names.faults];
   if (faults.length > 0) await fx.store.failDocuments(faults.map(([document, error]) => ({ document, error: error.toJSON() })));
@@ -71,6 +73,12 @@ async function addAll(fx: AdmitEffects, names: OutputNames, batch: Batch): Promi
   }
   // Output, and originals where they are copied; two files a document at most, and our own.
   return { failed, first, need: { bytes, files: 2 * count + 8 } };
+}
+
+/** A second look, only where two names may be one. */
+async function compareAll(fx: AdmitEffects, names: OutputNames, batch: Batch): Promise<void> {
+  if (!names.suspicious) return;
+  for await (const document of documentsOf(fx, batch.id)) if (document.state !== 'failed') await names.compare(document);
 }
 
 function refusedBecause(batch: Batch, failed: number, first: SealError): SealError {

@@ -9,6 +9,7 @@ import type { ByteSource } from '../ports/bytes.ts';
 import type { Effects } from '../ports/effects.ts';
 import type { Path } from '../ports/files.ts';
 import type { SignatureFormat } from '../ports/format.ts';
+import { SuspectNames } from './suspect-names.ts';
 
 /** Bytes of a name and of a whole path on every file system we know. */
 const longestName = 255;
@@ -30,7 +31,8 @@ export type Precision = 'possible' | 'exact';
 
 /**
  * Finds documents whose output would collide with another output, with a directory or with our own files, or whose name would be too long.
- * Of two that collide both are refused: which one is meant nobody can know. Bounded by the number of names, not by the documents.
+ * Of two that collide both are refused: which one is meant nobody can know. All documents are added; where some may collide all are then compared, of
+ * which only the names in question are kept: a batch of a million documents takes some megabytes.
  */
 export class OutputNames {
   readonly #fx: Pick<Effects, 'files'>;
@@ -43,6 +45,7 @@ export class OutputNames {
   readonly #taken = new Map<string, Named>();
   readonly #directories = new Map<string, Named>();
   readonly #precision: Precision;
+  readonly #suspects = new SuspectNames();
   /** Document → why its output cannot exist. */
   readonly faults = new Map<number, SealError>();
 
@@ -70,22 +73,35 @@ export class OutputNames {
       this.#refuse(named, fault, 'use a shorter name');
       return;
     }
-    for (const output of outputs) this.#take(named, output);
+    const own = outputs.find((output) => this.#ours.has(output.toString('latin1')));
+    if (own !== undefined)
+      this.#refuse(named, `its output would be called “${displayName(own)}”, which is a name of our own`, 'rename the document');
+    this.#suspects.note(outputs);
+  }
+
+  /** Whether documents may collide: then each must be compared, in the order in which they were added. */
+  get suspicious(): boolean {
+    return this.#suspects.any;
+  }
+
+  async compare(document: BatchDocument): Promise<void> {
+    const named = { id: document.id, relPath: document.relPath };
+    for (const output of await this.#outputs(document)) if (this.#tooLong(output) === undefined) this.#take(named, output);
   }
 
   #take(document: Named, output: Buffer): void {
-    const key = output.toString('latin1');
-    if (this.#ours.has(key))
-      this.#refuse(document, `its output would be called “${displayName(output)}”, which is a name of our own`, 'rename the document');
-    const other = this.#taken.get(key) ?? this.#directories.get(key);
-    if (other !== undefined && other.id !== document.id) this.#collide(document, other, output);
-    else this.#taken.set(key, document);
+    if (this.#suspects.has(output)) {
+      const key = output.toString('latin1');
+      const other = this.#taken.get(key) ?? this.#directories.get(key);
+      if (other !== undefined && other.id !== document.id) this.#collide(document, other, output);
+      else this.#taken.set(key, document);
+    }
     for (let directory = directoryName(output); directory.length > 0; directory = directoryName(directory)) {
+      if (!this.#suspects.has(directory)) continue;
       const name = directory.toString('latin1');
       const file = this.#taken.get(name);
       if (file !== undefined && file.id !== document.id) this.#collide(document, file, directory);
-      if (this.#directories.has(name)) break;
-      this.#directories.set(name, document);
+      if (!this.#directories.has(name)) this.#directories.set(name, document);
     }
   }
 

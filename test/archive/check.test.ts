@@ -8,7 +8,7 @@ import { appendDocuments, signedBatch, testArchive, type TestArchive } from '../
 import { testAuthority } from '../support/authority.ts';
 import type { Store } from '../../src/ports/store.ts';
 
-const material = { certificates: [Buffer.from('certificate')], revocation: { crls: [], ocsps: [] }, report: Buffer.from('{}') };
+const material = { certificates: [Buffer.from('certificate')], revocation: { crls: [Buffer.from('crl')], ocsps: [] }, reports: [] };
 
 /** Three days: a batch, several tiles of leaves, and one that is still open. */
 async function threeDays(t: TestContext): Promise<TestArchive> {

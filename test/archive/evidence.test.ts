@@ -26,7 +26,7 @@ import { needs } from '../support/tools.ts';
 import type { EvidenceRecordReport } from '../../src/model/verification.ts';
 
 const hour = 3_600_000;
-const material = { certificates: [Buffer.from('certificate')], revocation: { crls: [], ocsps: [] }, report: Buffer.from('{}') };
+const material = { certificates: [Buffer.from('certificate')], revocation: { crls: [], ocsps: [] }, reports: [] };
 const documents = [{ name: 'a.txt' }, { name: 'b.pdf', embedded: true }, { name: 'c.txt' }];
 
 /** A signed batch in an anchored tree. */
