@@ -31,7 +31,7 @@ export function parseExposition(text: string): Map<string, Family> {
       assert.equal(current?.name, of, `HELP and TYPE belong together: ${line}`);
       assert.match(type, /^(?:counter|gauge)$/, line);
       demandConvention(of, type);
-      families.set(of, { type, help: current?.help ?? '', samples: new Map() });
+      families.set(of, { type, help: current.help ?? '', samples: new Map() });
     } else addSample(families, current?.name, line);
   }
   return families;
