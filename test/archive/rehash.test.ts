@@ -79,7 +79,7 @@ void test('documents found by their hash are renewed with a stronger digest, gro
   const { fx, settings, renewing } = archive;
   const documents = [{ name: 'a.txt' }, { name: 'b.pdf', embedded: true }];
   await signedBatch(archive, 'batch', documents);
-  const material = { certificates: [Buffer.from('certificate')], revocation: { crls: [], ocsps: [] }, report: Buffer.from('{}') };
+  const material = { certificates: [Buffer.from('certificate')], revocation: { crls: [], ocsps: [] }, reports: [] };
   await appendBatch(fx, settings.archive, { id: 'batch' }, material);
   await closeTree(archive, ['single']);
   await closeTree(archive, ['other', 'more']);
@@ -135,7 +135,7 @@ void test('a missing member leaves the whole group with its old chain; what is f
   const { fx, settings } = archive;
   const documents = [{ name: 'a.txt' }];
   await signedBatch(archive, 'batch', documents);
-  const material = { certificates: [], revocation: { crls: [], ocsps: [] }, report: Buffer.from('{}') };
+  const material = { certificates: [], revocation: { crls: [], ocsps: [] }, reports: [] };
   await appendBatch(fx, settings.archive, { id: 'batch' }, material);
   await closeTree(archive, ['b', 'lost']);
   // The signature is in the database as long as the batch is not delivered.
