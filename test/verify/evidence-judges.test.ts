@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { testAuthority } from '../support/authority.ts';
 import { initialChains, recordSamples, renewTimestamp } from '../support/evidence.ts';
-import { dss, runProgram } from '../support/judges.ts';
+import { bouncyCastle } from '../support/bouncycastle.ts';
+import { dss } from '../support/judges.ts';
 import { temporaryDirectory } from '../support/store.ts';
-import { needs, oracleHome } from '../support/tools.ts';
+import { needs } from '../support/tools.ts';
 import { encodeEvidenceRecord } from '../../src/formats/ers-write.ts';
 import type { RecordSample } from '../support/evidence.ts';
 
@@ -14,16 +15,6 @@ const day = 86_400_000;
 /** BouncyCastle knows no validation time: the renewals must lie in the past. */
 const start = Math.floor(Date.now() / day) * day - 120 * day;
 const authority = testAuthority({ now: start });
-
-/** BouncyCastle's validatePresent and validate. */
-async function bouncyCastle(commands: readonly (readonly string[])[]): Promise<string[][]> {
-  const program = new URL('../oracle/BcEvidence.java', import.meta.url).pathname;
-  const input = commands.map((command) => `${command.join('\t')}\n`).join('');
-  const { stdout } = await runProgram('java', ['-cp', join(oracleHome, 'target/lib/*'), program], { input });
-  const lines = stdout.toString().trim().split('\n');
-  assert.equal(lines.length, commands.length, 'one answer a line');
-  return lines.map((line) => line.split('\t'));
-}
 
 /** Files of a record and its objects. */
 function put(directory: string, { name, members, record }: RecordSample): { readonly record: string; readonly members: readonly string[] } {
