@@ -9,6 +9,8 @@ type StoreEffects = Pick<Effects, 'store'>;
 
 /** Rows read at once. */
 const page = 1000;
+/** Blobs read at once: a report comes in parts of some megabytes. */
+const pageBlobs = 8;
 
 /** Hashes of what the archive holds itself and what leaves of every tree stand for: tokens of earlier trees and lines of the audit log. */
 export async function rehashLinks(fx: StoreEffects, known: readonly DigestAlgorithm[], digest: DigestAlgorithm): Promise<void> {
@@ -49,18 +51,21 @@ export async function ownMembers(
   treeDigest: DigestAlgorithm,
   digest: DigestAlgorithm,
 ): Promise<(Buffer | undefined)[]> {
-  const objects = await objectsOf(fx, leaf);
-  const byHash = new Map(objects.map((object) => [digestOf(treeDigest, object).toString('latin1'), object]));
-  return leaf.members.map((member) => {
-    const object = byHash.get(member.toString('latin1'));
-    return object === undefined ? undefined : digestOf(digest, object);
-  });
+  const byHash = new Map<string, Buffer>();
+  for await (const object of objectsOf(fx, leaf)) byHash.set(digestOf(treeDigest, object).toString('latin1'), digestOf(digest, object));
+  return leaf.members.map((member) => byHash.get(member.toString('latin1')));
 }
 
-async function objectsOf(fx: StoreEffects, { kind, batch, document }: Leaf): Promise<Buffer[]> {
-  if (kind === 'batch-material' && batch !== undefined) return (await fx.store.batchBlobs(batch)).map(({ bytes }) => bytes);
-  if (kind !== 'group' || document === undefined) return [];
+async function* objectsOf(fx: StoreEffects, { kind, batch, document }: Leaf): AsyncGenerator<Buffer> {
+  if (kind === 'batch-material' && batch !== undefined) {
+    for (let skip = 0, read = pageBlobs; read === pageBlobs; skip += pageBlobs) {
+      const blobs = await fx.store.batchBlobs(batch, { skip, limit: pageBlobs });
+      read = blobs.length;
+      for (const { bytes } of blobs) yield bytes;
+    }
+  }
+  if (kind !== 'group' || document === undefined) return;
   const parts = (await fx.store.document(document))?.signature?.parts ?? [];
   const bytes = parts.filter((part) => Buffer.isBuffer(part));
-  return bytes.length === parts.length && bytes.length > 0 ? [Buffer.concat(bytes)] : [];
+  if (bytes.length === parts.length && bytes.length > 0) yield Buffer.concat(bytes);
 }

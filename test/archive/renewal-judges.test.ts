@@ -43,12 +43,7 @@ void test(
     const archive = await renewingArchive(t, {}, start);
     const { fx, settings, closing, renewing, authority } = archive;
     await signedBatch(archive, 'batch', documents);
-    await appendBatch(
-      fx,
-      settings.archive,
-      { id: 'batch' },
-      { certificates: [], revocation: { crls: [], ocsps: [] }, report: Buffer.from('{}') },
-    );
+    await appendBatch(fx, settings.archive, { id: 'batch' }, { certificates: [], revocation: { crls: [], ocsps: [] }, reports: [] });
     await appendDocuments(archive, ['single', 'neighbour']);
     await closing.close('test');
     await settle(archive);
