@@ -49,6 +49,9 @@ export class Scout {
       stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
       env: { PATH: path, ...options.environment },
     });
+    // A daemon that stops does not wait for it; it ends with the channel.
+    this.#child.unref();
+    this.#child.channel?.unref();
     this.#exited = new Promise((resolve) => {
       this.#child.once('exit', resolve);
       this.#child.once('error', resolve);
