@@ -5,6 +5,7 @@ import { ownMembers } from './rehash-own.ts';
 import { dayAt } from './schedule.ts';
 import { currentLayout } from './tree.ts';
 import { hashList } from '../formats/ers-hash.ts';
+import { catalogueVersion } from '../pki/catalogue.ts';
 import type { ClosingEffects, ClosingSettings } from './close.ts';
 import type { DigestAlgorithm } from '../model/algorithms.ts';
 import type { Leaf, Tree } from '../model/archive.ts';
@@ -99,7 +100,15 @@ async function seal(fx: ClosingEffects, id: string, leaves: number, actor: strin
     at,
     actor,
     action: 'renewal-sealed',
-    details: { renewal: id, kind: sealed.kind, n: sealed.n, digest: sealed.digest, leaves, root: root.toString('hex') },
+    details: {
+      renewal: id,
+      kind: sealed.kind,
+      n: sealed.n,
+      digest: sealed.digest,
+      leaves,
+      root: root.toString('hex'),
+      catalogue: catalogueVersion,
+    },
   });
   fx.log.info({ renewal: id, leaves, digest: sealed.digest }, 'hash-tree renewal sealed');
   return sealed;

@@ -1,6 +1,7 @@
 import { chainLeaf, ChainReader, type ChainToken } from './chains.ts';
 import { dayAt } from './schedule.ts';
 import { currentLayout } from './tree.ts';
+import { catalogueVersion } from '../pki/catalogue.ts';
 import type { ClosingEffects, ClosingSettings } from './close.ts';
 import type { DigestAlgorithm } from '../model/algorithms.ts';
 import type { Tree, TreeToken } from '../model/archive.ts';
@@ -129,7 +130,15 @@ export async function sealTimestampRenewals(
       at,
       actor,
       action: 'renewal-sealed',
-      details: { renewal: renewal.id, kind: renewal.kind, n, digest, chains: starts.length, root: root.toString('hex') },
+      details: {
+        renewal: renewal.id,
+        kind: renewal.kind,
+        n,
+        digest,
+        chains: starts.length,
+        root: root.toString('hex'),
+        catalogue: catalogueVersion,
+      },
     });
     fx.log.info({ renewal: renewal.id, chains: starts.length, digest, n }, 'timestamp renewal sealed');
     sealed.push(renewal);
