@@ -16,6 +16,7 @@ describe('real PC/SC: PINs', needs('pcsc', 'opensc', 'openssl'), () => {
     const stack = await insert(t, ecCard);
     const house = houseOf(t, { keys: { card: keyOf(stack, 0) }, roots: { letters: ['card'] } });
     await house.daemon(t);
+    await house.untilKey('card', 'pin-needed');
     assert.equal(await house.activate('card', '111111'), 'SEAL-KEY-PIN-INCORRECT');
     house.batch('letters', 'waits', 1);
     await until('the batch waits', async () => (await house.run('status')).stdout.includes('PIN'));
@@ -68,6 +69,7 @@ describe('real PC/SC: PINs', needs('pcsc', 'opensc', 'openssl'), () => {
     const stack = await insert(t, { ...ecCard, settings: { pin } });
     const house = houseOf(t, { keys: { card: keyOf(stack, 0) }, roots: { letters: ['card'] } });
     const daemon = await house.daemon(t);
+    await house.untilKey('card', 'pin-needed');
     assert.equal(await house.activate('card', pin), 'ready');
     house.batch('letters', 'before', 3);
     await house.untilDelivered('letters', 'before');

@@ -14,6 +14,7 @@ describe('real PC/SC: pcscd, vpcd and OpenSC with virtual PIV cards', needs('pcs
       const stack = await insert(t, card);
       const house = houseOf(t, { keys: { card: keyOf(stack, 0) }, roots: { letters: ['card'] } });
       await house.daemon(t);
+      await house.untilKey('card', 'pin-needed');
       const { state, certificate, reader, token } = await house.key('card');
       assert.deepEqual([state, certificate?.daysLeft, token?.serial], ['pin-needed', 729, stack.serial(0)]);
       assert.match(reader ?? '', /Virtual Reader/);
@@ -48,6 +49,7 @@ describe('real PC/SC: pcscd, vpcd and OpenSC with virtual PIV cards', needs('pcs
       roots: { letters: ['rsa', 'any'] },
     });
     await house.daemon(t);
+    for (const name of ['rsa', 'any']) await house.untilKey(name, 'pin-needed');
     for (const name of ['rsa', 'any']) assert.equal(await house.activate(name, cardPin), 'ready', name);
     assert.equal((await house.key('any')).token?.serial, stack.serial(1));
     assert.equal((await house.key('nobody')).state, 'absent');
@@ -73,6 +75,7 @@ describe('real PC/SC: pcscd, vpcd and OpenSC with virtual PIV cards', needs('pcs
     const stack = await insert(t, ecCard);
     const house = houseOf(t, { keys: { card: keyOf(stack, 0) }, roots: { letters: ['card'] } });
     await house.daemon(t);
+    await house.untilKey('card', 'pin-needed');
     assert.equal(await house.activate('card', cardPin), 'ready');
     await stack.set(0, { delayMs: 100 });
     house.batch('letters', 'killed', 20);
