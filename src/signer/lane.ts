@@ -3,6 +3,7 @@ import type { SealError } from '../errors.ts';
 import type { SignatureAlgorithm } from '../model/algorithms.ts';
 import type { ShownDocument, SigningKey } from '../ports/keys.ts';
 import type { Allowance, PoolKey } from './pool-key.ts';
+import type { Turn } from './turn.ts';
 
 /** A place on a key for some documents: prepared for it first, then signed by it. */
 export interface Lane {
@@ -47,6 +48,24 @@ const unspent: ReadonlySet<string> = new Set([
 /** Whether a failed call may have used up a signature of the card all the same. */
 export function maybeSpent(error: SealError): boolean {
   return !unspent.has(error.code);
+}
+
+/** What a batch asks the pool for. */
+export interface LaneRequest {
+  /** Undefined: a person at the command line. */
+  readonly root: string | undefined;
+  /** Higher first. */
+  readonly priority: number;
+  /** Names; the pool checks the rights. */
+  readonly keys: readonly string[];
+  /** `padding` counts for RSA keys only. */
+  readonly algorithm: SignatureAlgorithm;
+  /** Documents at hand. */
+  readonly wanted: number;
+  /** Keys that have just failed for these documents: used only where there is no other. */
+  readonly avoid?: ReadonlySet<string>;
+  /** The batch's; absent: every request is a turn of its own. */
+  readonly turn?: Turn;
 }
 
 /** What a lane was asked for with: whoever takes its documents over must be allowed to. */

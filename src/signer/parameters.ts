@@ -1,5 +1,6 @@
 import { formatNamed, packagingFor } from '../formats/index.ts';
 import { baseName } from '../formats/names.ts';
+import type { SignatureAlgorithm } from '../model/algorithms.ts';
 import type { BatchDocument } from '../model/batch.ts';
 import type { FormatName, Packaging, Profile, SignParameters } from '../model/signature.ts';
 import type { SigningKey } from '../ports/keys.ts';
@@ -42,4 +43,10 @@ export function outputName(profile: Profile, chosen: FormatName, document: Batch
   const format = formatNamed(chosen);
   const wanted = wantedPackaging(profile);
   return format.outputName(baseName(document.relPath), format.packagings.includes(wanted) ? wanted : packagingFor(format, undefined));
+}
+
+/** Digest and padding that a profile asks of a key: padding for RSA only (PKCS #1 v1.5 unless told), always PSS for keys of id-RSASSA-PSS (RFC 4055). */
+export function algorithmFor({ keyType }: Pick<SigningKey, 'keyType'>, { digest, padding }: SignatureAlgorithm): SignatureAlgorithm {
+  if (keyType.type === 'rsa') return { digest, padding: padding ?? 'pkcs1' };
+  return keyType.type === 'rsa-pss' ? { digest, padding: 'pss' } : { digest };
 }

@@ -1,46 +1,18 @@
-import { SealError, type ErrorReport } from '../errors.ts';
-import { explainBlockage } from './blockage.ts';
+import { SealError } from '../errors.ts';
 import { Limits } from './limits.ts';
 import { PoolLane } from './lane.ts';
+import { algorithmFor } from './parameters.ts';
 import { PoolKey } from './pool-key.ts';
+import { PoolKeys } from './pool-keys.ts';
 import { allowedKeys } from './rights.ts';
 import { schedule, steal } from './schedule.ts';
-import { newTurn, spendTurn, takeTurn, type Turn } from './turn.ts';
-import type { Lane, LaneOrigin } from './lane.ts';
+import { newTurn, spendTurn, takeTurn } from './turn.ts';
+import type { Lane, LaneOrigin, LaneRequest } from './lane.ts';
+import type { PoolView } from './pool-keys.ts';
 import type { PoolRules } from './rights.ts';
 import type { Claim, KeyLoad } from './schedule.ts';
-import type { SignatureAlgorithm } from '../model/algorithms.ts';
+import type { Turn } from './turn.ts';
 import type { Effects } from '../ports/effects.ts';
-import type { SigningKey } from '../ports/keys.ts';
-
-export interface LaneRequest {
-  /** Undefined: a person at the command line. */
-  readonly root: string | undefined;
-  /** Higher first. */
-  readonly priority: number;
-  /** Names; the pool checks the rights. */
-  readonly keys: readonly string[];
-  /** `padding` counts for RSA keys only. */
-  readonly algorithm: SignatureAlgorithm;
-  /** Documents at hand. */
-  readonly wanted: number;
-  /** Keys that have just failed for these documents: used only where there is no other. */
-  readonly avoid?: ReadonlySet<string>;
-  /** The batch's; absent: every request is a turn of its own. */
-  readonly turn?: Turn;
-}
-
-/** A key as `status` and metrics show it. */
-export interface PoolView {
-  readonly key: string;
-  /** Documents under way on it. */
-  readonly busy: number;
-  /** ms for one signature, as seen lately; 0: not known. */
-  readonly pace: number;
-  readonly signaturesLeft?: number;
-  /** Why it rests although its source says that it could sign. */
-  readonly rest?: ErrorReport;
-}
 
 export type PoolEffects = Pick<Effects, 'clock' | 'keys' | 'log' | 'store'>;
 
@@ -60,7 +32,7 @@ export class SigningPool {
   readonly tsaRests = new Map<string, number>();
   readonly #fx: PoolEffects;
   readonly #rules: PoolRules;
-  readonly #keys = new Map<string, PoolKey>();
+  readonly #keys: PoolKeys;
   readonly #lanes = new Set<PoolLane>();
   readonly #pending: Pending[] = [];
   readonly #served = new Map<string, number>();
@@ -77,15 +49,16 @@ export class SigningPool {
   constructor(fx: PoolEffects, rules: PoolRules) {
     this.#fx = fx;
     this.#rules = rules;
-    this.#limits = new Limits(fx, rules, () => {
+    const deal = (): void => {
       this.#deal();
-    });
-    for (const source of fx.keys) {
-      const key = new PoolKey(source, fx, () => {
-        this.#deal();
-      });
-      this.#keys.set(source.name, key);
-      source.onChange(() => void this.#sourceChanged(key));
+    };
+    this.#limits = new Limits(fx, rules, deal);
+    this.#keys = new PoolKeys(
+      fx.keys.map((source) => new PoolKey(source, fx, deal)),
+      this.#limits,
+    );
+    for (const key of this.#keys.all) {
+      key.source.onChange(() => void this.#sourceChanged(key));
       void this.#sourceChanged(key);
     }
   }
@@ -126,18 +99,12 @@ export class SigningPool {
   }
 
   view(): PoolView[] {
-    return [...this.#keys.values()].map((key) => ({
-      key: key.name,
-      busy: key.busy,
-      pace: key.pace,
-      ...(key.allowance === undefined ? {} : { signaturesLeft: Math.max(0, key.allowance.left) }),
-      ...(key.resting && key.rest !== undefined ? { rest: key.rest.error.toJSON() } : {}),
-    }));
+    return this.#keys.view();
   }
 
   /** Counts anew what activations allow, after intents of an earlier process were settled and before anything is signed. */
   async recount(): Promise<void> {
-    await Promise.all([...this.#keys.values()].map(async (key) => { await this.#limits.recount(key); })); // prettier-ignore
+    await Promise.all(this.#keys.all.map((key) => this.#limits.recount(key)));
     this.#deal();
   }
 
@@ -161,19 +128,6 @@ export class SigningPool {
     return index >= 0;
   }
 
-  #usable(names: readonly string[], algorithm: SignatureAlgorithm): { poolKey: PoolKey; key: SigningKey; load: KeyLoad }[] {
-    const usable = names.flatMap((name) => {
-      const poolKey = this.#keys.get(name);
-      const key = poolKey?.key;
-      if (poolKey === undefined || key === undefined || !this.#limits.known(poolKey) || !key.supports(algorithmFor(key, algorithm)))
-        return [];
-      return [{ poolKey, key, load: poolKey.load(key) }];
-    });
-    // A key that waits for a person for each document must not hold up what another one does at once.
-    const alone = usable.filter(({ key }) => key.attend === undefined);
-    return alone.length > 0 ? alone : usable;
-  }
-
   /** Deals what can be dealt; a change while it deals makes it deal once more. */
   #deal(): void {
     this.#again = true;
@@ -185,7 +139,7 @@ export class SigningPool {
         this.#grant();
         this.#call();
         this.#steal();
-        for (const key of this.#keys.values()) this.#limits.retire(key);
+        for (const key of this.#keys.all) this.#limits.retire(key);
         this.#refuse();
       }
     } finally {
@@ -196,7 +150,7 @@ export class SigningPool {
   #grant(): void {
     const loads = new Map<string, KeyLoad>();
     const claims = this.#pending.flatMap(({ id, priority, wanted, origin, turn }) => {
-      const usable = this.#usable(origin.allowed, origin.algorithm);
+      const usable = this.#keys.usable(origin.allowed, origin.algorithm);
       for (const { load } of usable) loads.set(load.name, load);
       const keys = usable.map(({ load }) => load.name);
       return keys.length === 0 ? [] : [{ id, turn: turn.place, priority, wanted, root: origin.root, avoid: origin.avoid, keys }];
@@ -254,14 +208,10 @@ export class SigningPool {
   #steal(): void {
     const waiting = [...this.#lanes].filter((lane) => lane.waiting);
     if (waiting.length === 0) return;
-    const keys = new Map<string, KeyLoad>();
-    for (const poolKey of this.#keys.values()) {
-      const { key } = poolKey;
-      if (key !== undefined && this.#limits.known(poolKey)) keys.set(poolKey.name, poolKey.load(key));
-    }
+    const keys = this.#keys.loads();
     const idle = [...keys.values()].filter((load) => load.busy === 0 && !this.#promised.has(load.name));
     const chunks = waiting.map(({ poolKey, origin, open }) => {
-      const usable = this.#usable(origin.allowed, origin.algorithm).map(({ load }) => load.name);
+      const usable = this.#keys.usable(origin.allowed, origin.algorithm).map(({ load }) => load.name);
       return { key: poolKey.name, count: open, claim: { keys: usable, avoid: origin.avoid } };
     });
     const stolen = steal(idle, chunks, keys);
@@ -273,21 +223,11 @@ export class SigningPool {
   /** Batches that no key can sign for now. */
   #refuse(): void {
     for (const pending of [...this.#pending]) {
-      if (this.#usable(pending.origin.allowed, pending.origin.algorithm).length > 0) continue;
+      if (this.#keys.usable(pending.origin.allowed, pending.origin.algorithm).length > 0) continue;
       if (pending.origin.allowed.some((name) => this.#limits.pending(name))) continue;
       this.#drop(pending);
-      pending.reject(this.#why(pending));
+      pending.reject(this.#keys.whyNone(pending.origin));
     }
-  }
-
-  #why({ origin: { allowed, algorithm } }: Pending): SealError {
-    const keys = allowed.flatMap((name) => this.#keys.get(name) ?? []);
-    if (keys.every(({ key }) => key !== undefined))
-      return new SealError('SEAL-KEY-MECHANISM', `${allowed.join(', ')}: not made for ${algorithm.padding ?? ''} ${algorithm.digest}`, {
-        hint: 'choose another digest or padding in the profile, or another key',
-      });
-    const blocked = keys.filter(({ key }) => key === undefined);
-    return explainBlockage(blocked.map((key) => ({ name: key.name, status: key.source.status(), ...reasonOf(key) })));
   }
 
   async #sourceChanged(poolKey: PoolKey): Promise<void> {
@@ -299,15 +239,4 @@ export class SigningPool {
   #tell(): void {
     for (const listener of this.#listeners) listener();
   }
-}
-
-function reasonOf({ resting, rest, limit }: PoolKey): { readonly reason?: SealError } {
-  if (resting && rest !== undefined) return { reason: rest.error };
-  return limit === undefined ? {} : { reason: limit };
-}
-
-/** What the profile asks for, as far as it concerns this kind of key. */
-function algorithmFor({ keyType }: SigningKey, { digest, padding }: SignatureAlgorithm): SignatureAlgorithm {
-  if (keyType.type === 'rsa') return { digest, padding: padding ?? 'pkcs1' };
-  return keyType.type === 'rsa-pss' ? { digest, padding: 'pss' } : { digest };
 }

@@ -18,7 +18,8 @@ export type { ClaimJob } from './claiming.ts';
 export { SigningPool } from './pool.ts';
 export { poolRules } from './rights.ts';
 export type { SignedDocument } from './finishing.ts';
-export type { PoolEffects, PoolView } from './pool.ts';
+export type { PoolEffects } from './pool.ts';
+export type { PoolView } from './pool-keys.ts';
 export type { PoolRules } from './rights.ts';
 
 export type SigningEffects = ChunkEffects & { readonly pool: SigningPool };

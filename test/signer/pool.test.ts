@@ -14,7 +14,7 @@ import type { TestContext } from 'node:test';
 import type { ErrorCode } from '../../src/errors.ts';
 import type { Config } from '../../src/model/config.ts';
 import type { Lane } from '../../src/signer/lane.ts';
-import type { LaneRequest } from '../../src/signer/pool.ts';
+import type { LaneRequest } from '../../src/signer/lane.ts';
 import type { PoolRules } from '../../src/signer/rights.ts';
 import type { Store } from '../../src/ports/store.ts';
 import type { FakeOptions } from './fake-source.ts';

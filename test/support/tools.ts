@@ -101,7 +101,15 @@ export const sharedMemory: { skip?: string } =
     ? {}
     : { skip: 'no /dev/shm that is a file system of its own' };
 
-/** The right to mount, which a container has not unless it is given; nothing else can make a full disk or a foreign mount. */
+const unmounted = 'needs the right to mount (CAP_SYS_ADMIN): a container has it only when it is given';
+
+/** Skips a test that has found out that it may not mount; nothing else can make a full disk or a foreign mount. */
 export function skipUnmounted(t: TestContext): void {
-  t.skip('needs the right to mount (CAP_SYS_ADMIN): a container has it only when it is given');
+  t.skip(unmounted);
+}
+
+/** Options for a test that mounts: skipped by name where the kernel does not let us, tried in a mount namespace of its own. */
+export function mounting(): { skip?: string } {
+  const allowed = process.getuid?.() === 0 && spawnSync('unshare', ['-m', 'mount', '-t', 'tmpfs', 'tmpfs', '/mnt']).status === 0;
+  return allowed ? {} : { skip: unmounted };
 }

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { after, before, describe, test, type TestContext } from 'node:test';
+import { mounting } from '../../support/tools.ts';
 import { Evaluation, until, type House } from '../house.ts';
 import { readLedger } from '../ledger.ts';
 import { assertComplete } from '../ready.ts';
@@ -23,12 +24,6 @@ function smallDisk(t: TestContext, directory: string, size: string): (size: stri
   };
 }
 
-/** Mounting needs root, and a kernel that lets us. */
-function mayMount(): { skip?: string } {
-  const allowed = process.getuid?.() === 0 && spawnSync('unshare', ['-m', 'mount', '-t', 'tmpfs', 'tmpfs', '/mnt']).status === 0;
-  return allowed ? {} : { skip: 'may not mount a file system' };
-}
-
 describe('a full disk', () => {
   const evaluation = new Evaluation();
   before(() => evaluation.init());
@@ -40,7 +35,7 @@ describe('a full disk', () => {
   const waiting = async (house: House): Promise<Waiting | undefined> =>
     (await house.ask<Waiting[]>('batch', 'list', '--state', 'waiting'))[0];
 
-  test('data directory: the batch waits before a signature is spent, and goes on by itself when there is room', mayMount(), async (t) => {
+  test('data directory: the batch waits before a signature is spent, and goes on by itself when there is room', mounting(), async (t) => {
     const house = evaluation.house();
     const enlarge = smallDisk(t, join(house.directory, 'data'), '6m');
     house.place('files', 'scans', { 'a.tif': scan, 'b.tif': scan });
@@ -61,7 +56,7 @@ describe('a full disk', () => {
 
   test(
     'outgoing fills up after the signatures were made: no half batch, delivered with the same signatures when there is room',
-    mayMount(),
+    mounting(),
     async (t) => {
       const house = evaluation.house();
       const outgoing = house.at('files', 'outgoing');
