@@ -1,6 +1,7 @@
 import { SealError } from '../errors.ts';
 import { parseSignedData, type SignedData } from '../formats/cms.ts';
 import { digestOf } from '../formats/digests.ts';
+import { PdfDocument } from '../formats/pdf/document.ts';
 import { findSignatures, type PdfSignature } from '../formats/pdf/signatures.ts';
 import { readValidationData } from '../formats/pdf/validation-data.ts';
 import { looseOf, noCertificate } from './chains.ts';
@@ -36,8 +37,9 @@ export function verifyPdfFile(context: VerifyContext, input: VerifyInput, proven
   const timestamps: TimestampReport[] = [];
   let proven = provenAt;
   let archived = false;
-  const material = readValidationData(input.source, input.password);
-  for (const found of findSignatures(input.source, input.password).reverse()) {
+  const document = new PdfDocument(input.source, input.password);
+  const material = readValidationData(document);
+  for (const found of findSignatures(document).reverse()) {
     if (found.kind === 'signature')
       signatures.unshift(...verifyOne(context, input.source, found, { provenAt: proven, material, archived }));
     else {

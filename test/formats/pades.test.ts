@@ -6,6 +6,7 @@ import { parseSignedData } from '../../src/formats/cms.ts';
 import { formatFor } from '../../src/formats/index.ts';
 import { bufferSource } from '../../src/formats/memory-source.ts';
 import { pades } from '../../src/formats/pades.ts';
+import { PdfDocument } from '../../src/formats/pdf/document.ts';
 import { findSignatures } from '../../src/formats/pdf/signatures.ts';
 import { testAuthority } from '../support/authority.ts';
 import { makePdf } from '../support/pdfs.ts';
@@ -55,7 +56,7 @@ test('the time is said by /M alone, the level by the timestamp', async () => {
     timestampFrom: authority,
     signingTime: parameters.signingTime,
   });
-  const [found] = findSignatures(bufferSource(signed));
+  const [found] = findSignatures(new PdfDocument(bufferSource(signed)));
   assert.ok(found);
   assert.equal(found.signingTime, parameters.signingTime);
   const [signer] = parseSignedData(found.contents).signers;
@@ -66,7 +67,7 @@ test('the time is said by /M alone, the level by the timestamp', async () => {
 test('everything that is signed is found by its CMS alone: digest over the ranges', async () => {
   for (const digest of ['sha256', 'sha384', 'sha512'] as const) {
     const signed = await signDocument(identity, document, { format: pades, packaging: 'embedded', digest });
-    const [found] = findSignatures(bufferSource(signed));
+    const [found] = findSignatures(new PdfDocument(bufferSource(signed)));
     assert.ok(found);
     const covered = bufferSource(signed).digest(digest, found.byteRange);
     assert.ok(found.contents.includes(covered));
@@ -79,7 +80,7 @@ test('room is kept for the longest chain and signature, and a timestamp that doe
   const prepared = pades.prepare(bufferSource(document), { ...parameters, chain, level: 'B-T' });
   const value = signValue(big.privateKey, prepared.toBeSigned, 'sha256', 'pkcs1');
   const fits = assemble(pades.finish(prepared, value, Buffer.concat([Buffer.from('30823ffc', 'hex'), Buffer.alloc(0x3ffc)])), document);
-  assert.deepEqual(findSignatures(bufferSource(fits))[0]?.errors, []);
+  assert.deepEqual(findSignatures(new PdfDocument(bufferSource(fits)))[0]?.errors, []);
   const token = Buffer.concat([Buffer.from('3082ea60', 'hex'), Buffer.alloc(60_000)]);
   assert.throws(() => pades.finish(prepared, value, token), { code: 'SEAL-SIGN-BAD', hint: /timestamp/ });
 });

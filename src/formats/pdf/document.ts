@@ -1,6 +1,6 @@
 import { SealError } from '../../errors.ts';
 import { openSecurity, type Security } from './encryption.ts';
-import { Input } from './input.ts';
+import { head, Input } from './input.ts';
 import {
   ArrayObject,
   asDictionary,
@@ -57,6 +57,11 @@ export class PdfDocument {
     if (!/^%PDF-(?:1\.[0-7]|2\.0)[^0-9]/.test(version)) throw header(this.#input);
     this.xref = readCrossReference(this.#input);
     this.trailer = this.xref.sections[0].trailer;
+  }
+
+  /** The document as it was when it ended there. @param end offset behind a revision @throws SealError SEAL-DOC-* when that was no document */
+  revision(end: number): PdfDocument {
+    return new PdfDocument(head(this.source, end), this.#password);
   }
 
   get encrypted(): boolean {

@@ -3,12 +3,11 @@ import { readCoverage, type Coverage } from './byte-range.ts';
 import { compareRevisions, type RevisionChanges } from './changes.ts';
 import { PdfDocument } from './document.ts';
 import { readFields, type Field } from './fields.ts';
-import { head } from './input.ts';
 import { Dictionary, Name, StringObject } from './objects.ts';
 import { readRestrictions, type FieldLock } from './permissions.ts';
 import { beyondLimit } from './refusals.ts';
 import { decodeDate, decodeText } from './strings.ts';
-import type { ByteRange, ByteSource } from '../../ports/bytes.ts';
+import type { ByteRange } from '../../ports/bytes.ts';
 
 /** Each one is compared with the end of the document, field by field. */
 const maxSignatures = 200;
@@ -47,16 +46,14 @@ export interface PdfSignature {
 
 /**
  * Every filled signature field, in the order of the revisions they sign. Hostile input.
- * @param password of an encrypted document; needed where object streams or names are encrypted
  * @throws SealError SEAL-DOC-* when the document itself cannot be read
  */
-export function findSignatures(source: ByteSource, password?: Buffer): PdfSignature[] {
-  const document = new PdfDocument(source, password);
+export function findSignatures(document: PdfDocument): PdfSignature[] {
   const all = readFields(document);
   const fields = all.filter((field) => field.type === 'Sig' && field.value !== null);
   if (fields.length > maxSignatures) throw beyondLimit(`more than ${maxSignatures} signatures`);
   if ((fields.length - 1) * all.length > maxComparedFields) throw beyondLimit(`${fields.length} signatures over ${all.length} fields`);
-  const found = fields.map((field) => describe(document, field, password));
+  const found = fields.map((field) => describe(document, field));
   for (const one of found) {
     const twin = found.find(
       (other) => other !== one && other.byteRange[0]?.length === one.byteRange[0]?.length && one.byteRange.length > 0,
@@ -66,13 +63,13 @@ export function findSignatures(source: ByteSource, password?: Buffer): PdfSignat
   return found.sort((a, b) => a.revisionEnd - b.revisionEnd);
 }
 
-function describe(document: PdfDocument, field: Field, password: Buffer | undefined): PdfSignature & { readonly errors: string[] } {
+function describe(document: PdfDocument, field: Field): PdfSignature & { readonly errors: string[] } {
   const { value, valueObject, name } = field;
   if (!(value instanceof Dictionary)) return unreadable(name, 'the value of the signature field is no dictionary');
   const { size } = document.source;
   const coverage = readCoverage(valueObject, value, size);
   const errors = [...coverage.errors];
-  const revision = errors.length > 0 ? undefined : signedRevision(document, field, coverage, errors, password);
+  const revision = errors.length > 0 ? undefined : signedRevision(document, field, coverage, errors);
   const changes = revision && coverage.end < size ? compareRevisions(revision, document) : undefined;
   const { changes: permittedChanges, locks } = readRestrictions(document, valueObject, value, field);
   const subFilter = nameOf(document, value, 'SubFilter');
@@ -115,16 +112,10 @@ function nameOf(document: PdfDocument, dictionary: Dictionary, key: string): str
 }
 
 /** The document as it was signed: what ends where the signature's ranges end, and shows this very signature. */
-function signedRevision(
-  document: PdfDocument,
-  field: Field,
-  { end }: Coverage,
-  errors: string[],
-  password: Buffer | undefined,
-): PdfDocument | undefined {
+function signedRevision(document: PdfDocument, field: Field, { end }: Coverage, errors: string[]): PdfDocument | undefined {
   if (end === document.source.size) return document;
   try {
-    const revision = new PdfDocument(head(document.source, end), password);
+    const revision = document.revision(end);
     const same = readFields(revision).some((other) => {
       if (other.name !== field.name || other.valueObject.number !== field.valueObject.number) return false;
       return other.value instanceof Dictionary && readCoverage(other.valueObject, other.value, end).end === end;

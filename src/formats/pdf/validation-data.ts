@@ -3,8 +3,7 @@ import { basicOcspOf, maxValues, type ValidationMaterial } from '../validation-v
 import { decode } from './filters.ts';
 import { ArrayObject, Dictionary, Reference, Stream, type Value } from './objects.ts';
 import { beyondLimit } from './refusals.ts';
-import { PdfDocument } from './document.ts';
-import type { ByteSource } from '../../ports/bytes.ts';
+import type { PdfDocument } from './document.ts';
 
 /** Bytes of all of it, unpacked. */
 const mostBytes = 64 * 1024 * 1024;
@@ -14,8 +13,7 @@ const mostBytes = 64 * 1024 * 1024;
  * its VRI name too. What cannot be read is passed over. Hostile input.
  * @throws SealError SEAL-DOC-LIMIT, SEAL-DOC-* when the document cannot be read
  */
-export function readValidationData(source: ByteSource, password?: Buffer): ValidationMaterial {
-  const document = new PdfDocument(source, password);
+export function readValidationData(document: PdfDocument): ValidationMaterial {
   const store = document.resolve(document.catalog.value.get('DSS'));
   if (!(store instanceof Dictionary)) return { certificates: [], crls: [], ocsps: [] };
   const left = { bytes: mostBytes };

@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { SealError } from '../../../src/errors.ts';
 import { bufferSource } from '../../../src/formats/memory-source.ts';
+import { PdfDocument } from '../../../src/formats/pdf/document.ts';
 import { findSignatures } from '../../../src/formats/pdf/signatures.ts';
 import { pades } from '../../../src/formats/pades.ts';
 import { testAuthority } from '../../support/authority.ts';
@@ -94,7 +95,7 @@ test('damaged documents are signed or refused, never worse', () => {
     fc.property(fc.constantFrom(...documents), fc.array(change, { minLength: 1, maxLength: 4 }), (document, changes) => {
       const damaged = changes.reduce(mutate, document);
       answers(() => pades.prepare(bufferSource(damaged), parameters));
-      answers(() => findSignatures(bufferSource(damaged)));
+      answers(() => findSignatures(new PdfDocument(bufferSource(damaged))));
     }),
     { numRuns: 3000 },
   );
@@ -107,7 +108,7 @@ test('a document that was signed in spite of damage is one whose signature is fo
     const damaged = mutate(document, one);
     if (!answers(() => pades.prepare(bufferSource(damaged), parameters))) continue;
     made++;
-    const last = findSignatures(bufferSource(await sign(damaged))).at(-1);
+    const last = findSignatures(new PdfDocument(bufferSource(await sign(damaged)))).at(-1);
     assert.ok(last);
     assert.deepEqual([last.errors, last.coversWholeFile], [[], true]);
   }
@@ -121,15 +122,15 @@ test('any changed byte that a signature covers changes its digest, hides it, or 
     for (const { offset, length } of ranges) hashing.update(bytes.subarray(offset, offset + length));
     return hashing.digest('hex');
   };
-  const original = findSignatures(bufferSource(signed)).map(({ byteRange, contents }) =>
+  const original = findSignatures(new PdfDocument(bufferSource(signed))).map(({ byteRange, contents }) =>
     [digest(signed, byteRange), contents.toString('hex')].join(),
   );
-  const last = findSignatures(bufferSource(signed)).at(-1);
+  const last = findSignatures(new PdfDocument(bufferSource(signed))).at(-1);
   assert.ok(last);
   for (const { offset, length } of last.byteRange)
     for (let at = offset; at < offset + length; at++) {
       const flipped = mutate(signed, { at: (at + 0.5) / signed.length, kind: 'flip', octet: 1 << (at & 7), length: 1, text: '' });
-      const found = answers(() => findSignatures(bufferSource(flipped))) ?? [];
+      const found = answers(() => findSignatures(new PdfDocument(bufferSource(flipped)))) ?? [];
       const good = found.filter(({ errors, byteRange, contents, coversWholeFile }) => {
         const same = original.includes([digest(flipped, byteRange), contents.toString('hex')].join());
         return same && errors.length === 0 && coversWholeFile;

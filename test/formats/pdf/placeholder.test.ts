@@ -67,14 +67,14 @@ for (const xref of ['table', 'stream'] as const)
         differing,
         changed.map((number) => `obj:${number} 0 R`),
       );
-      const [found] = findSignatures(bufferSource(signed));
+      const [found] = findSignatures(new PdfDocument(bufferSource(signed)));
       assert.ok(found);
       assert.deepEqual([found.errors, found.coversWholeFile, found.contents.equals(cms)], [[], true, true]);
       assert.deepEqual(
         [found.reason, found.location, found.contact, found.signingTime],
         ['Freigabe (geprüft)', 'Köln', undefined, claims.signingTime],
       );
-      const again = findSignatures(bufferSource(placed(signed)));
+      const again = findSignatures(new PdfDocument(bufferSource(placed(signed))));
       assert.deepEqual(
         again.map(({ fieldName, errors, changes }) => [fieldName, errors, changes?.other ?? []]),
         [
@@ -96,7 +96,7 @@ test('the same input gives the same bytes, another time another identifier', () 
 test('what a caller says cannot pose as another entry', () => {
   const document = makePdf();
   const evil = placed(document, '', { ...claims, reason: ') /Contents <00> /ByteRange [0 1 2 3] (', location: '\\' });
-  const [found] = findSignatures(bufferSource(evil));
+  const [found] = findSignatures(new PdfDocument(bufferSource(evil)));
   assert.deepEqual([found?.errors, found?.reason, found?.location], [[], ') /Contents <00> /ByteRange [0 1 2 3] (', '\\']);
 });
 

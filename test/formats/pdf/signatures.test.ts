@@ -1,6 +1,7 @@
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { bufferSource } from '../../../src/formats/memory-source.ts';
+import { PdfDocument } from '../../../src/formats/pdf/document.ts';
 import { findSignatures, type PdfSignature } from '../../../src/formats/pdf/signatures.ts';
 import { pades } from '../../../src/formats/pades.ts';
 import { testAuthority } from '../../support/authority.ts';
@@ -9,7 +10,7 @@ import { signDocument } from '../signing.ts';
 
 const identity = testAuthority({ name: 'PDF signatures' }).issue();
 const sign = (document: Buffer): Promise<Buffer> => signDocument(identity, document, { format: pades, packaging: 'embedded' });
-const find = (bytes: Buffer): PdfSignature[] => findSignatures(bufferSource(bytes));
+const find = (bytes: Buffer): PdfSignature[] => findSignatures(new PdfDocument(bufferSource(bytes)));
 const text = (bytes: Buffer): string => bytes.toString('latin1');
 
 const document = makePdf();
