@@ -48,18 +48,21 @@ export async function* liveChains(fx: Pick<Effects, 'store'>): AsyncGenerator<Li
   }
 }
 
-/** Whether some record still ends with a chain: not when one hash-tree renewal holds every leaf of it. */
+/**
+ * Whether some record may still end with a chain: not when one hash-tree renewal holds every leaf of its tree. Two that hold a part each may
+ * hold different leaves, however many.
+ */
 function liveness(
   renewals: readonly Renewal[],
   counts: Awaited<ReturnType<Effects['store']['renewedCounts']>>,
 ): { tree(tree: Tree, n: number): boolean; renewal(renewal: Renewal): boolean } {
-  const held = new Map(counts.map(({ renewal, tree, leaves }) => [`${renewal} ${tree}`, leaves]));
+  const whole = new Set(counts.filter(({ leaves, of }) => leaves === of).map(({ renewal, tree }) => `${renewal} ${tree}`));
   return {
-    tree: ({ id, leaves }, n) => !renewals.some((renewal) => renewal.n === n && held.get(`${renewal.id} ${id}`) === leaves),
+    tree: ({ id }, n) => !renewals.some((renewal) => renewal.n === n && whole.has(`${renewal.id} ${id}`)),
     renewal: ({ id, seq, n }) => {
       const trees = counts.filter(({ renewal }) => renewal === id);
       const later = renewals.filter((renewal) => renewal.n === n && renewal.seq > seq);
-      return !trees.every(({ tree, leaves }) => later.some((renewal) => (held.get(`${renewal.id} ${tree}`) ?? 0) >= leaves));
+      return !trees.every(({ tree }) => later.some((renewal) => whole.has(`${renewal.id} ${tree}`)));
     },
   };
 }

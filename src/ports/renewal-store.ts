@@ -35,7 +35,7 @@ export interface RenewalStore {
   openHashTreeRenewal(renewal: NewRenewal): Promise<Renewal>;
   /** Puts leaves behind those of an open hash-tree renewal. @param leaves hashes, concatenated, in the order of `objects` */
   addRenewedObjects(id: string, objects: readonly Omit<RenewedObject, 'renewal' | 'position'>[], leaves: Buffer): Promise<void>;
-  /** open → sealed; what was remembered of hashed files is not needed any more when no other renewal of that digest is open. */
+  /** open → sealed. What was remembered of hashed files stays: a later renewal may find the other members of a group. */
   sealHashTreeRenewal(id: string, at: number, root: Buffer, nodes: readonly TreeNodes[]): Promise<Renewal>;
   /** Nodes from `first` on, concatenated; level 0: the leaves. Fewer than `count` at the end. */
   renewalNodes(id: string, level: number, first: number, count: number): Promise<Buffer>;
@@ -52,8 +52,8 @@ export interface RenewalStore {
   renewalsOfChain(start: ChainStart, n: number): Promise<CoveredChain[]>;
   /** Objects of a tree, leaves `first` to `first + count - 1`, that hash-tree renewals of a record number hold; by leaf, then in order of the renewals. */
   renewedObjects(tree: string, n: number, first: number, count: number): Promise<RenewedObject[]>;
-  /** How many leaves of a tree each hash-tree renewal holds. */
-  renewedCounts(): Promise<readonly { readonly renewal: string; readonly tree: string; readonly leaves: number }[]>;
+  /** How many leaves of a tree each hash-tree renewal holds, `of` how many. */
+  renewedCounts(): Promise<readonly { readonly renewal: string; readonly tree: string; readonly leaves: number; readonly of: number }[]>;
   /** Remembers hashes of objects that were read again: H(d) with the tree's digest → H(d) with the new one. `position`: how far reading is. */
   addRehashed(
     digest: DigestAlgorithm,

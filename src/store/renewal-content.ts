@@ -40,8 +40,8 @@ export function renewalContent(
   const addTrees = db.prepare(
     'INSERT INTO renewal_trees (renewal, tree, leaves) SELECT renewal, tree, count(*) FROM renewal_objects WHERE renewal = ? GROUP BY tree',
   );
-  const counts = db.prepare<[], { readonly renewal: string; readonly tree: string; readonly leaves: number }>(
-    `SELECT r.id AS renewal, t.id AS tree, c.leaves FROM renewal_trees AS c
+  const counts = db.prepare<[], { readonly renewal: string; readonly tree: string; readonly leaves: number; readonly of: number }>(
+    `SELECT r.id AS renewal, t.id AS tree, c.leaves, t.leaves AS of FROM renewal_trees AS c
      JOIN renewals AS r ON r.seq = c.renewal JOIN trees AS t ON t.seq = c.tree ORDER BY r.seq, t.seq`,
   );
   const open = db.prepare<[number], { readonly seq: number }>("SELECT seq FROM renewals WHERE n = ? AND state = 'open'");

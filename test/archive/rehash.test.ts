@@ -172,6 +172,22 @@ void test('a missing member leaves the whole group with its old chain; what is f
   ]);
 });
 
+void test('two hash-tree renewals of one tree, each with other leaves: both are renewed by the next timestamp', async (t) => {
+  const archive = await rehashArchive(t);
+  await closeTree(archive, ['found first', 'found later']);
+  keep(archive, [documentBytes('found first')]);
+  assert.equal((await rehash(archive, 'sha512')).leaves, 1);
+  keep({ ...archive, directory: join(archive.directory, 'later') }, [documentBytes('found later')]);
+  assert.equal((await rehash(archive, 'sha512')).leaves, 1);
+  await archive.renewing.renewTimestamps('test');
+  await settle(archive);
+  for (const name of ['found first', 'found later'])
+    assert.deepEqual(await proves(archive, { [name]: documentBytes(name) }, documentHash(name)), [
+      ['sha256', 1],
+      ['sha512', 2],
+    ]);
+});
+
 void test('an interrupted search goes on where it stood, and building begins anew', async (t) => {
   const archive = await rehashArchive(t);
   const { fx, files, directory } = archive;
