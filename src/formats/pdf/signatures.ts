@@ -1,7 +1,7 @@
 import { SealError } from '../../errors.ts';
 import { readCoverage, type Coverage } from './byte-range.ts';
 import { compareRevisions, type RevisionChanges } from './changes.ts';
-import { PdfDocument } from './document.ts';
+import type { PdfDocument } from './document.ts';
 import { readFields, type Field } from './fields.ts';
 import { Dictionary, Name, StringObject } from './objects.ts';
 import { readRestrictions, type FieldLock } from './permissions.ts';
