@@ -1,33 +1,13 @@
 import { z } from 'zod';
-import type { AlgorithmRule } from '../model/algorithms.ts';
 import type { LogLevel, LogModule } from '../ports/log.ts';
-import { notifyEvents } from '../model/notify.ts';
-import { nearest } from './nearest.ts';
+import { algorithmRule } from './schema-algorithms.ts';
+import { key } from './schema-keys.ts';
+import { notify } from './schema-notify.ts';
+import { section } from './section.ts';
 import { duration, loopback, size } from './units.ts';
+import { digest, name, secret, timezone } from './values.ts';
 
-/**
- * A mapping that knows all its keys: another key is an error that names the nearest known one.
- * Shape and defaults of roots.yaml; roots.example.yaml explains each setting and a test holds the two together.
- */
-function section<Shape extends z.core.$ZodLooseShape>(shape: Shape): z.ZodObject<Shape, z.core.$strict> {
-  return z.strictObject(shape, {
-    error: (issue) => {
-      if (issue.code !== 'unrecognized_keys') return undefined;
-      return issue.keys.map((key) => unknownKey(key, Object.keys(shape))).join('\n');
-    },
-  });
-}
-
-function unknownKey(key: string, known: readonly string[]): string {
-  const close = nearest(key, known);
-  return close === undefined
-    ? `unknown setting “${key}”; known here: ${known.join(', ')}`
-    : `unknown setting “${key}”; did you mean “${close}”?`;
-}
-
-const digest = z.enum(['sha256', 'sha384', 'sha512']);
 const level = z.enum(['trace', 'debug', 'info', 'warn', 'error']);
-const name = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'a name has letters, digits, dot, dash and underscore, 64 at most');
 const fileName = z
   .string()
   .min(1)
@@ -35,60 +15,6 @@ const fileName = z
     (text) => !text.includes('/') && !text.includes('\0') && text !== '.' && text !== '..' && Buffer.byteLength(text) <= 255,
     'must be a plain file name',
   );
-
-const secret = z.union([section({ file: z.string() }), section({ env: z.string() }), section({ credential: z.string() })], {
-  error: 'a secret is given as {file: PATH}, {env: NAME} or {credential: NAME}, never as the value itself',
-});
-
-const keyCommon = {
-  roots: z.array(name).default([]),
-  minRemaining: duration.default(86_400_000),
-  keyUsage: z.enum(['contentCommitment', 'digitalSignature', 'any']).default('contentCommitment'),
-  chain: z.array(z.string()).default([]),
-  allowQualifiedPersonal: z.boolean().default(false),
-};
-
-const pkcs12 = section({ source: z.literal('pkcs12'), file: z.string(), passphrase: secret, ...keyCommon });
-
-const token = z.union(
-  [
-    z.literal('any'),
-    section({
-      label: z.string().optional(),
-      serial: z.string().optional(),
-      slot: z.int().min(0).optional(),
-      reader: z.string().min(1).optional(),
-    }),
-  ],
-  { error: 'token is “any” or a mapping with label, serial, slot, reader' },
-);
-
-const pkcs11 = section({
-  source: z.literal('pkcs11'),
-  module: z.string(),
-  token: token.default({}),
-  certificate: section({ subject: z.string().min(1).optional(), issuer: z.string().min(1).optional() }).optional(),
-  key: section({
-    label: z.string().optional(),
-    id: z
-      .string()
-      .regex(/^([0-9a-f]{2})+$/i, 'hexadecimal')
-      .optional(),
-  }).default({}),
-  pin: secret.optional(),
-  kind: z.enum(['mass', 'individual']).default('mass'),
-  maxSignatures: z.int().min(1).optional(),
-  onDoubt: z.enum(['sign', 'ask']).default('sign'),
-  maxHours: z.number().positive().optional(),
-  sessions: z.int().min(1).max(64).default(1),
-  timeout: duration.default(30_000),
-  pinTimeout: duration.default(10 * 60_000),
-  keepAlive: duration.default(15 * 60_000),
-  environment: z.record(z.string(), z.string()).default({}),
-  ...keyCommon,
-});
-
-const key = z.discriminatedUnion('source', [pkcs12, pkcs11]);
 
 const tsa = section({
   url: z.url({ protocol: /^https?$/, error: 'must be an http or https address' }),
@@ -163,10 +89,6 @@ const closing = z.union(
   { error: 'closing is “daily”, “batch”, {every: 15m} or {leaves: 100000}' },
 );
 
-const timezone = z
-  .string()
-  .refine((zone) => Intl.supportedValuesOf('timeZone').includes(zone) || zone === 'UTC', 'must be an IANA time zone such as Europe/Berlin');
-
 const archive = section({
   timezone: timezone.default('UTC'),
   closeAt: z
@@ -196,70 +118,10 @@ const logLevels = section({
     Object.fromEntries(Object.entries(modules).filter(([, wanted]) => wanted !== undefined)) as Partial<Record<LogModule, LogLevel>>,
 );
 
-const email = section({
-  host: z.string().min(1),
-  port: z.int().min(1).max(65_535).optional(),
-  security: z.enum(['starttls', 'tls', 'none']).default('starttls'),
-  ca: z.string().optional(),
-  credentials: section({ user: z.string(), password: secret }).optional(),
-  from: z.email(),
-  to: z.union([z.email().transform((one) => [one]), z.array(z.email()).min(1)]),
-  timeout: duration.default(30_000),
-});
-
-const webhook = section({
-  url: z.url({ protocol: /^https?$/, error: 'must be an https address' }),
-  secret,
-  timeout: duration.default(15_000),
-});
-
-const notify = section({
-  events: z.array(z.enum(notifyEvents)).default([...notifyEvents]),
-  email: email.optional(),
-  webhook: webhook.optional(),
-});
-
-/** A date without time, or “never”: the algorithm has no known end. */
-const endDate = z
-  .string()
-  .refine(
-    (text) => text === 'never' || (/^\d{4}-\d\d-\d\d$/.test(text) && !Number.isNaN(Date.parse(text))),
-    'a date is written 2031-01-01, or never',
-  )
-  .transform((text) => (text === 'never' ? undefined : text));
-
-const ruleCommon = { end: endDate.optional(), legacy: endDate.optional(), source: z.string().min(1).default('configuration') };
-
-const algorithmRule = z
-  .union(
-    [
-      section({
-        digest: z.enum([
-          'sha256',
-          'sha384',
-          'sha512',
-          'sha1',
-          'sha224',
-          'sha3-224',
-          'sha3-256',
-          'sha3-384',
-          'sha3-512',
-          'ripemd160',
-          'md5',
-        ]),
-        ...ruleCommon,
-      }),
-      section({ key: z.enum(['rsa', 'ec', 'dsa']), from: z.int().min(0), to: z.int().min(1), ...ruleCommon }),
-      section({ curve: z.string().min(1), ...ruleCommon }),
-      section({ padding: z.literal('pkcs1'), ...ruleCommon }),
-    ],
-    { error: 'a rule names {digest: sha256}, {key: rsa, from: 1900, to: 2999}, {curve: NAME} or {padding: pkcs1}, and its end' },
-  )
-  .transform(({ end, legacy, source, ...subject }): AlgorithmRule => {
-    return { subject, source, ...(end === undefined ? {} : { end }), ...(legacy === undefined ? {} : { legacy }) };
-  });
-
-/** The whole file, before names are resolved (references.ts) and paths made absolute (load.ts). */
+/**
+ * Shape and defaults of roots.yaml, before names are resolved and paths made absolute (resolve.ts).
+ * roots.example.yaml explains each setting and a test holds the two together.
+ */
 export const fileSchema = section({
   data: z.string().default('./data'),
   log: section({ level: level.default('info'), modules: logLevels.default({}), file: z.string().optional() }).prefault({}),

@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { z } from 'zod';
+import { anyDigests } from '../../src/formats/digests.ts';
 import type { FileReport } from '../../src/model/verification.ts';
 
 /** JSON Schema of `verify --json`, made from here: `bin/node test/docs/verify-schema.ts`. */
@@ -41,19 +42,7 @@ const subIndication = z
     'CUSTOM',
   ])
   .meta({ id: 'SubIndication', description: 'EN 319 102-1 §5.1.3, table 2; absent with PASSED and TOTAL-PASSED' });
-const anyDigest = z.enum([
-  'sha256',
-  'sha384',
-  'sha512',
-  'md5',
-  'sha1',
-  'sha224',
-  'sha3-224',
-  'sha3-256',
-  'sha3-384',
-  'sha3-512',
-  'ripemd160',
-]);
+const anyDigest = z.enum(anyDigests);
 const time = z.iso.datetime().meta({ id: 'Time', description: 'ISO 8601, UTC' });
 const hex = z.string().regex(/^([0-9a-f]{2})+$/);
 const texts = z.array(z.string());
