@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { isMap, isScalar, LineCounter, parseDocument, type Document } from 'yaml';
+import { isMap, isScalar, LineCounter, parseDocument, type Document, type ErrorCode, type YAMLParseError } from 'yaml';
 import type { z } from 'zod';
 import { SealError } from '../errors.ts';
 import type { Config } from '../model/config.ts';
@@ -52,18 +52,8 @@ export function loadConfig(path: string): Config {
 export function parseConfig(text: string, path: string): Config {
   if (text.length > maxBytes) throw invalid(path, [{ path: [], message: `the file is larger than ${maxBytes} bytes` }]);
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, strict: true, uniqueKeys: true, version: '1.2' });
-  if (document.errors.length > 0) {
-    throw invalid(
-      path,
-      document.errors.map((error) => ({
-        path: [],
-        message: error.message.split('\n')[0] ?? error.code,
-        line: error.linePos?.[0].line ?? 1,
-        column: error.linePos?.[0].col ?? 1,
-      })),
-    );
-  }
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, strict: true, uniqueKeys: true, version: '1.2' });
+  if (document.errors.length > 0) throw invalid(path, syntaxProblems(document.errors, lines));
   const parsed = fileSchema.safeParse(document.toJS({ maxAliasCount: 100 }) ?? {});
   if (!parsed.success)
     throw invalid(
@@ -79,6 +69,21 @@ export function parseConfig(text: string, path: string): Config {
     );
   return config;
 }
+
+/** What is not YAML. Broken text makes everything after it look wrong: the first problem is told; each key that stands twice is one of its own. */
+function syntaxProblems(errors: readonly Pick<YAMLParseError, 'code' | 'message' | 'pos'>[], lines: LineCounter): ConfigProblem[] {
+  const broken = errors.find(({ code }) => code !== 'DUPLICATE_KEY');
+  return (broken === undefined ? errors : [broken]).map(({ code, message, pos }) => {
+    const { line, col } = lines.linePos(pos[0]);
+    return { path: [], message: syntaxWords[code] ?? message, line, column: col };
+  });
+}
+
+/** For the mistakes that people make most. */
+const syntaxWords: Partial<Record<ErrorCode, string>> = {
+  TAB_AS_INDENT: 'a tab stands before the setting: indent with spaces',
+  DUPLICATE_KEY: 'this setting stands here twice: keep one of the two',
+};
 
 /** A union reports the branch that came nearest: the one whose problems lie deepest. */
 function flatten(issues: readonly z.core.$ZodIssue[], base: readonly PropertyKey[] = []): ConfigProblem[] {

@@ -1,8 +1,9 @@
-import { dirname, isAbsolute, resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import type { Config, KeyConfig, RootConfig, SecretReference, TsaConfig } from '../model/config.ts';
 import type { NotifyConfig } from '../model/notify.ts';
 import type { Profile } from '../model/signature.ts';
 import { nearest } from './nearest.ts';
+import { checkPlaces } from './places.ts';
 import type { FileSettings } from './schema.ts';
 
 type Report = (path: readonly (string | number)[], message: string) => void;
@@ -21,7 +22,7 @@ function defined<T extends object>(value: T): Defined<T> {
  */
 export function resolveConfig(settings: FileSettings, path: string, report: Report): Config {
   const base = dirname(resolve(path));
-  const at = (file: string): string => (isAbsolute(file) ? file : resolve(base, file));
+  const at = (file: string): string => resolve(base, file);
   const secretAt = (secret: SecretReference): SecretReference => ('file' in secret ? { file: at(secret.file) } : secret);
   const refer = (place: readonly (string | number)[], name: string, known: readonly string[], what: string): boolean => {
     if (known.includes(name)) return true;
@@ -33,9 +34,12 @@ export function resolveConfig(settings: FileSettings, path: string, report: Repo
   const tsaNames = Object.keys(settings.tsas);
   archive.tsas.forEach((name, index) => refer(['archive', 'tsas', index], name, tsaNames, 'tsa'));
   if (archive.timestamps > archive.tsas.length) report(['archive', 'timestamps'], 'two independent timestamps need two tsas');
+  const dataDir = at(settings.data);
+  const roots = mapValues(settings.roots, (_, name) => resolveRoot(settings, name, at, secretAt, refer, report));
+  checkPlaces(dataDir, Object.values(roots), report);
   return {
     path: resolve(path),
-    dataDir: at(settings.data),
+    dataDir,
     log: defined({ ...log, file: log.file === undefined ? undefined : at(log.file) }),
     ...(monitor === undefined ? {} : { monitor }),
     ...(evaluation === undefined ? {} : { evaluation: { dir: at(evaluation.dir), ...evaluation.listen } }),
@@ -55,7 +59,7 @@ export function resolveConfig(settings: FileSettings, path: string, report: Repo
       defined({ ...tsa, name, credentials: tsa.credentials && { ...tsa.credentials, password: secretAt(tsa.credentials.password) } }),
     ),
     profiles: mapValues(settings.profiles, (profile, name) => resolveProfile(profile, name, tsaNames, refer, report)),
-    roots: mapValues(settings.roots, (_, name) => resolveRoot(settings, name, at, secretAt, refer, report)),
+    roots,
     archive,
     ...(settings.notify === undefined ? {} : { notify: resolveNotify(settings.notify, at, secretAt, report) }),
   };
@@ -171,11 +175,8 @@ function resolveRoot(
       report(['roots', name, 'keys'], `the key “${key}” does not serve this root: add it to keys.${key}.roots`);
   }
   const path = at(root.path);
-  const below = (tree: string): string => (isAbsolute(tree) ? tree : resolve(path, tree));
+  const below = (tree: string): string => resolve(path, tree);
   const trees = { incoming: below(root.incoming), outgoing: below(root.outgoing), failed: below(root.failed), done: below(root.done) };
-  for (const [tree, place] of Object.entries(trees)) checkTree(settings, name, tree, place, at, report);
-  if (new Set(Object.values(trees)).size < 4)
-    report(['roots', name], 'incoming, outgoing, failed and done must be four different directories');
   return defined({
     ...root,
     ...trees,
@@ -186,18 +187,6 @@ function resolveRoot(
     settle: root.settle ?? (root.watch === 'poll' ? 30_000 : 5_000),
     documentPassword: root.documentPassword === undefined ? undefined : secretAt(root.documentPassword),
   });
-}
-
-/** Two trees inside each other would take a batch's output for its input. */
-function checkTree(settings: FileSettings, root: string, tree: string, place: string, at: (file: string) => string, report: Report): void {
-  for (const [other, config] of Object.entries(settings.roots)) {
-    for (const key of ['incoming', 'outgoing', 'failed', 'done'] as const) {
-      if (other === root && key === tree) continue;
-      const otherPlace = isAbsolute(config[key]) ? config[key] : resolve(at(config.path), config[key]);
-      if (place === otherPlace ? other !== root : place.startsWith(`${otherPlace}/`))
-        report(['roots', root, tree], `lies in ${other}.${key}: ${otherPlace}`);
-    }
-  }
 }
 
 function expandKeys(settings: FileSettings, names: readonly string[], root: string, refer: Refer): string[] {

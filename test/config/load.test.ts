@@ -104,9 +104,51 @@ test('a secret written into the file is refused', () => {
 
 test('what cannot work is refused before a batch arrives', () => {
   assert.match(problem(example.replace('tsas: [trustcentre] # from', '#')), /level B-T needs a timestamp authority/);
-  assert.match(problem(example.replace('outgoing: outgoing', 'outgoing: incoming/out')), /lies in letters\.incoming/);
+  assert.match(problem(example.replace('outgoing: outgoing', 'outgoing: incoming/out')), /lies in roots\.letters\.incoming/);
   assert.match(problem(example.replace('timestamps: 1', 'timestamps: 2')), /need two tsas/);
   assert.match(problem(example.replace('settle: 5s', 'settle: 5')), /settle/);
+});
+
+/** The places named in a message, and what is said about each. */
+function problemsOf(roots: string, data = './data'): string[] {
+  const profiles = 'profiles: { plain: {} }\narchive: { tsas: [t] }\ntsas: { t: { url: http://127.0.0.1/ } }\ntrust: { anchors: [a.pem] }';
+  const text = `data: ${data}\n${profiles}\nroots:\n${roots.replace(/^/gm, '  ')}\n`;
+  return problem(text)
+    .split('\n')
+    .map((line) => line.replace(/^\/etc\/sealtree\/roots\.yaml:\d+:\d+: /, ''));
+}
+
+test('directories that lie in each other are named once, the one that came second', () => {
+  const rest = 'profile: plain, keys: none';
+  const letters = `letters: { path: /srv/letters, ${rest} }`;
+  assert.deepEqual(problemsOf(`${letters}\nsame: { path: /srv/letters/, ${rest} }`), [
+    'roots.same.path: is the path of the root “letters” already',
+  ]);
+  assert.deepEqual(problemsOf(`inner: { path: /srv/letters/incoming/x, ${rest} }\n${letters}`), [
+    'roots.inner.path: lies in roots.letters.incoming: /srv/letters/incoming',
+  ]);
+  assert.deepEqual(problemsOf(`${letters}\nhere: { path: ./data/here, ${rest} }`), ['roots.here.path: lies in data: /etc/sealtree/data']);
+  assert.deepEqual(problemsOf(letters, '/srv/letters/done/data'), ['data: lies in roots.letters.done: /srv/letters/done']);
+  assert.deepEqual(problemsOf(`${letters}\nshared: { path: /srv/shared, outgoing: ../letters/incoming, done: incoming, ${rest} }`), [
+    'roots.shared.outgoing: is the directory of roots.letters.incoming already',
+    'roots.shared.done: is the directory of roots.shared.incoming already',
+  ]);
+});
+
+test('a time zone has any of its IANA names; a misspelt one is named with the nearest', () => {
+  const inZone = (zone: string) => example.replace('timezone: UTC', `timezone: ${zone}`);
+  for (const zone of ['Etc/UTC', 'Asia/Kolkata', 'Asia/Calcutta', 'Europe/Kyiv'])
+    assert.equal(parseConfig(inZone(zone), '/x/roots.yaml').archive.timezone, zone);
+  assert.match(problem(inZone('Europe/Berln')), /archive\.timezone: “Europe\/Berln” is no IANA time zone; did you mean “Europe\/Berlin”\?/);
+  assert.match(problem(inZone("'+01:00'")), /no IANA time zone/);
+});
+
+test('a slip in the YAML is one problem, not one for every line after it', () => {
+  assert.equal(
+    problem(example.replace('  closeAt:', '\tcloseAt:')).replace(/:\d+:/, ':LINE:'),
+    '/etc/sealtree/roots.yaml:LINE:1: a tab stands before the setting: indent with spaces',
+  );
+  assert.equal(problem('data: a\ndata: b\n'), '/etc/sealtree/roots.yaml:2:1: this setting stands here twice: keep one of the two');
 });
 
 test('broken YAML is an error with its place, not a crash', () => {
