@@ -1,36 +1,17 @@
+import { anchorInOrder, stampRoot, type Anchored, type Attempt } from './anchoring.ts';
 import { completeToken } from './token-material.ts';
-import { asSealError, SealError } from '../errors.ts';
-import { parseTimestampToken } from '../formats/tsp.ts';
-import { firstTimestamp } from '../pki/tsa-selection.ts';
+import { SealError } from '../errors.ts';
 import type { ClosingEffects, ClosingSettings } from './close.ts';
 import type { Renewal, RenewalToken } from '../model/renewal.ts';
 
-interface Attempt {
-  readonly resting?: Map<string, number>;
-  readonly signal?: AbortSignal;
-}
-
-/** What an attempt to anchor renewals left behind. */
-export interface RenewalOutcome {
-  readonly anchored: readonly RenewalToken[];
-  /** Why the oldest sealed renewal could not be anchored; the younger ones wait behind it. */
-  readonly error?: SealError;
-}
-
-/** Anchors sealed renewals in their order and stops at the first that gets no timestamp. @throws only what is no failure of an authority */
-export async function anchorRenewals(fx: ClosingEffects, settings: ClosingSettings, attempt: Attempt = {}): Promise<RenewalOutcome> {
-  const anchored: RenewalToken[] = [];
-  for (const renewal of await fx.store.renewals({ states: ['sealed'] })) {
-    try {
-      anchored.push(await anchorRenewal(fx, settings, renewal, attempt));
-    } catch (thrown) {
-      attempt.signal?.throwIfAborted();
-      const error = asSealError(thrown);
-      if (!error.code.startsWith('SEAL-TSA-')) throw error;
-      return { anchored, error };
-    }
-  }
-  return { anchored };
+/** Anchors sealed renewals in their order. @throws only what is no failure of an authority */
+export async function anchorRenewals(
+  fx: ClosingEffects,
+  settings: ClosingSettings,
+  attempt: Attempt = {},
+): Promise<Anchored<RenewalToken>> {
+  const waiting = await fx.store.renewals({ states: ['sealed'] });
+  return await anchorInOrder(waiting, (renewal) => anchorRenewal(fx, settings, renewal, attempt), attempt.signal);
 }
 
 /**
@@ -42,30 +23,22 @@ async function anchorRenewal(
   fx: ClosingEffects,
   { tsas, trust }: ClosingSettings,
   renewal: Renewal,
-  { resting, signal }: Attempt,
+  attempt: Attempt,
 ): Promise<RenewalToken> {
-  const { id, n, digest, root, kind } = renewal;
+  const { id, n, root, kind } = renewal;
   if (root === undefined)
     throw new SealError('SEAL-ARCHIVE-DAMAGED', `renewal ${id} has no root`, { hint: 'run `sealtree archive check`' });
   const sibling = await siblingAuthority(fx, renewal);
   const others = tsas.filter(({ name }) => name !== sibling);
-  const timestamp = await firstTimestamp(
-    fx,
-    others.length > 0 ? others : tsas,
-    { digest, messageImprint: root },
-    { purpose: 'closing', ...(resting === undefined ? {} : { resting }), ...(signal === undefined ? {} : { signal }) },
-  );
+  const timestamp = await stampRoot(fx, others.length > 0 ? others : tsas, renewal, root, attempt);
   const { tsa, genTime, accuracy } = timestamp;
-  const { messageImprint } = parseTimestampToken(timestamp.token);
-  if (messageImprint.algorithm !== digest || !messageImprint.value.equals(root))
-    throw new SealError('SEAL-TSA-INVALID', `${tsa} stamped something else than the root of renewal ${id}`, { where: tsa });
   const until = await fx.store.coveredUntil(id);
   if (genTime - accuracy <= until)
     throw new SealError('SEAL-TSA-INVALID', `${tsa} gives a time that is not later than the timestamps to be renewed`, {
       where: tsa,
       hint: 'it is tried again; if it stays so, the clock of this authority or of an earlier one was wrong',
     });
-  const complete = await completeToken(fx, trust, timestamp.token, undefined, signal);
+  const complete = await completeToken(fx, trust, timestamp.token, undefined, attempt.signal);
   if (!complete.complete) fx.log.warn({ renewal: id, tsa, missing: complete.missing }, 'timestamp cannot be proven yet');
   const token: RenewalToken = { renewal: id, tsa, token: complete.token, genTime, accuracy, frozen: false };
   const at = fx.clock.now();

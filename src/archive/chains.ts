@@ -1,27 +1,16 @@
-import { Paths } from './paths.ts';
+import { nodesOfRenewal, Paths } from './paths.ts';
 import { demandLayout } from './tree.ts';
 import { SealError } from '../errors.ts';
 import { digestOf } from '../formats/digests.ts';
 import { hashList, reduceTree } from '../formats/ers-hash.ts';
 import { encodeArchiveTimeStamp } from '../formats/ers-write.ts';
 import type { DigestAlgorithm } from '../model/algorithms.ts';
+import type { ArchiveToken } from '../model/archive.ts';
 import type { ChainStart, Renewal, RenewalToken } from '../model/renewal.ts';
 import type { Effects } from '../ports/effects.ts';
 
-/** A timestamp of a chain. */
-export interface ChainToken {
-  /** DER */
-  readonly token: Buffer;
-  readonly tsa: string;
-  /** UTC ms. */
-  readonly genTime: number;
-  /** ms */
-  readonly accuracy: number;
-  readonly frozen: boolean;
-}
-
 /** A timestamp that renews those before it in its chain: the same in every record of the chain. */
-export interface ChainLink extends ChainToken {
+export interface ChainLink extends ArchiveToken {
   /** Of the renewal. */
   readonly seq: number;
   /** ArchiveTimeStamp. */
@@ -64,8 +53,7 @@ export class ChainReader {
     const [[renewal], token] = await Promise.all([this.#store.renewals({ id }), this.#store.renewalToken(id)]);
     if (renewal === undefined || token === undefined || renewal.state !== 'anchored') return undefined;
     demandLayout(renewal.layout);
-    const pages = (level: number, first: number, count: number): Promise<Buffer> => this.#store.renewalNodes(id, level, first, count);
-    return { renewal, token, paths: new Paths(pages, renewal.leaves, renewal.digest) };
+    return { renewal, token, paths: new Paths(nodesOfRenewal(this.#store, id), renewal.leaves, renewal.digest) };
   }
 
   /**

@@ -1,5 +1,6 @@
 import { damage, notice, type CheckFinding } from './check-findings.ts';
-import { leafPieces } from './close.ts';
+import { materialBlobs } from './material-blobs.ts';
+import { leafPieces, nodesOfTree } from './paths.ts';
 import { currentLayout, keptStep, tileLeaves } from './tree.ts';
 import { asSealError } from '../errors.ts';
 import { digestLengths, digestOf, sha256 } from '../formats/digests.ts';
@@ -44,22 +45,15 @@ export async function checkRows(
   return found;
 }
 
-/** Blobs read at once: a report comes in parts of some megabytes. */
-const pageBlobs = 8;
-
 /** Certificates, revocation data and reports of a batch: there, unchanged, and those that were hashed. */
 async function checkMaterial(fx: CheckEffects, leaf: Leaf, digest: DigestAlgorithm): Promise<CheckFinding[]> {
   if (leaf.batch === undefined) return [damage(leaf.tree, `leaf ${leaf.index} is material of no batch`)];
   const { batch } = leaf;
   const found: CheckFinding[] = [];
   const hashes = new Set<string>();
-  for (let skip = 0, read = pageBlobs; read === pageBlobs; skip += pageBlobs) {
-    const blobs = await fx.store.batchBlobs(batch, { skip, limit: pageBlobs });
-    read = blobs.length;
-    for (const { kind, sha256: name, bytes } of blobs) {
-      if (!sha256(bytes).equals(name)) found.push(damage(batch, `${kind} ${name.toString('hex')} has changed`));
-      hashes.add(digestOf(digest, bytes).toString('latin1'));
-    }
+  for await (const { kind, sha256: name, bytes } of materialBlobs(fx, batch)) {
+    if (!sha256(bytes).equals(name)) found.push(damage(batch, `${kind} ${name.toString('hex')} has changed`));
+    hashes.add(digestOf(digest, bytes).toString('latin1'));
   }
   const missing = leaf.members.filter((member) => !hashes.has(member.toString('latin1')));
   return [
@@ -74,7 +68,7 @@ export async function checkRoot(fx: CheckEffects, tree: Tree): Promise<CheckFind
   if (tree.layout !== currentLayout) return [notice(tree.id, `layout ${tree.layout} is not known to this version`)];
   const { root } = tree;
   try {
-    const built = await fx.trees.build(leafPieces(fx, tree), tree.digest, tree.layout);
+    const built = await fx.trees.build(leafPieces(nodesOfTree(fx.store, tree.id), tree.leaves), tree.digest, tree.layout);
     const found = built.root.equals(root) ? [] : [damage(tree.id, 'its leaves do not lead to its root')];
     const size = digestLengths[tree.digest];
     for (const { level, hashes } of built.nodes) {

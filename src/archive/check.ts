@@ -1,6 +1,7 @@
 import { damage, type CheckFinding } from './check-findings.ts';
 import { LinkCheck } from './check-links.ts';
 import { checkRoot, checkRows, checkTokens, checkWithForeignCode } from './check-tree.ts';
+import { treePages } from './tree-pages.ts';
 import type { Trust } from '../pki/trust.ts';
 import type { Tree } from '../model/archive.ts';
 import type { Effects } from '../ports/effects.ts';
@@ -22,9 +23,6 @@ export interface CheckResult {
   /** Empty of damage: everything that was written is there and proves what it says. */
   readonly findings: readonly CheckFinding[];
 }
-
-/** Trees listed at once. */
-const pageTrees = 500;
 
 /**
  * Reads the archive back: the database itself, every row and its hash, roots and kept nodes, tokens, what links the days, the material
@@ -69,11 +67,6 @@ export async function checkArchive(
 
 async function allTrees(fx: Pick<Effects, 'store'>): Promise<Tree[]> {
   const trees: Tree[] = [];
-  for (let afterSeq = 0; ;) {
-    const page = await fx.store.trees({ afterSeq, limit: pageTrees });
-    trees.push(...page);
-    const last = page.at(-1);
-    if (last === undefined || page.length < pageTrees) return trees;
-    afterSeq = last.seq;
-  }
+  for await (const page of treePages(fx)) trees.push(...page);
+  return trees;
 }

@@ -1,18 +1,17 @@
+import { anchorInOrder, stampRoot, type Anchored, type Attempt } from './anchoring.ts';
 import { treeNow } from './append.ts';
 import { tokenLinks } from './links.ts';
+import { leafPieces, nodesOfTree } from './paths.ts';
 import { dayAt } from './schedule.ts';
 import { completeToken } from './token-material.ts';
 import { demandLayout } from './tree.ts';
-import { asSealError, SealError } from '../errors.ts';
-import { digestLengths } from '../formats/digests.ts';
-import { parseTimestampToken } from '../formats/tsp.ts';
-import { firstTimestamp, type TsaChoice } from '../pki/tsa-selection.ts';
+import { SealError } from '../errors.ts';
+import type { TsaChoice } from '../pki/tsa-selection.ts';
 import type { SealReason } from './schedule.ts';
 import type { ArchiveConfig } from '../model/config.ts';
 import type { Tree, TreeToken } from '../model/archive.ts';
 import type { Trust } from '../pki/trust.ts';
 import type { Effects } from '../ports/effects.ts';
-import type { Timestamp } from '../ports/tsa.ts';
 
 export interface ClosingSettings {
   readonly archive: Pick<ArchiveConfig, 'timezone' | 'closeAt' | 'closing' | 'digest' | 'timestamps' | 'revocationGrace'>;
@@ -23,8 +22,6 @@ export interface ClosingSettings {
 
 export type ClosingEffects = Pick<Effects, 'clock' | 'log' | 'revocation' | 'store' | 'trees' | 'tsas'>;
 
-/** Leaf hashes read at once while a root is computed. */
-const pieceLeaves = 65_536;
 /** A timestamp that far from our clock is worth a word: one of the two is wrong. */
 const clockTolerance = 5 * 60_000;
 
@@ -63,19 +60,13 @@ async function amendDay(fx: ClosingEffects, { archive }: ClosingSettings, tree: 
 async function rootOfSealed(fx: Pick<Effects, 'store' | 'trees'>, tree: Tree): Promise<Buffer> {
   if (tree.root !== undefined) return tree.root;
   demandLayout(tree.layout);
-  const { root, leaves, nodes } = await fx.trees.build(leafPieces(fx, tree), tree.digest, tree.layout);
+  const { root, leaves, nodes } = await fx.trees.build(leafPieces(nodesOfTree(fx.store, tree.id), tree.leaves), tree.digest, tree.layout);
   if (leaves !== tree.leaves)
     throw new SealError('SEAL-ARCHIVE-DAMAGED', `tree ${tree.id} has ${leaves} leaf hashes, ${tree.leaves} were counted`, {
       hint: 'run `sealtree archive check`, restore the last backup',
     });
   await fx.store.setRoot(tree.id, root, nodes);
   return root;
-}
-
-/** Leaf hashes of a tree in pieces, in order. */
-export async function* leafPieces(fx: Pick<Effects, 'store'>, tree: Pick<Tree, 'id' | 'leaves'>): AsyncIterable<Buffer> {
-  for (let first = 0; first < tree.leaves; first += pieceLeaves)
-    yield await fx.store.leafHashes(tree.id, first, Math.min(pieceLeaves, tree.leaves - first));
 }
 
 /**
@@ -89,18 +80,13 @@ export async function anchorTree(
   { tsas, trust }: ClosingSettings,
   tree: Tree,
   n: number,
-  { resting, signal }: { readonly resting?: Map<string, number>; readonly signal?: AbortSignal } = {},
+  attempt: Attempt = {},
 ): Promise<TreeToken> {
   const root = await rootOfSealed(fx, tree);
   const used = new Set((await fx.store.tokens(tree.id)).map(({ tsa }) => tsa));
-  const timestamp = await firstTimestamp(
-    fx,
-    tsas.filter(({ name }) => !used.has(name)),
-    { digest: tree.digest, messageImprint: root },
-    { purpose: 'closing', ...(resting === undefined ? {} : { resting }), ...(signal === undefined ? {} : { signal }) },
-  );
-  demandImprint(timestamp, tree, root);
-  const complete = await completeToken(fx, trust, timestamp.token, undefined, signal);
+  const others = tsas.filter(({ name }) => !used.has(name));
+  const timestamp = await stampRoot(fx, others, tree, root, attempt);
+  const complete = await completeToken(fx, trust, timestamp.token, undefined, attempt.signal);
   if (!complete.complete) fx.log.warn({ tree: tree.id, tsa: timestamp.tsa, missing: complete.missing }, 'timestamp cannot be proven yet');
   const { tsa, genTime, accuracy } = timestamp;
   const token: TreeToken = { tree: tree.id, n, tsa, token: complete.token, genTime, accuracy, frozen: false };
@@ -118,36 +104,8 @@ export async function anchorTree(
   return token;
 }
 
-/** The adapter has checked the answer; what stays for decades is looked at twice. */
-function demandImprint({ token, tsa }: Timestamp, tree: Tree, root: Buffer): void {
-  const { messageImprint } = parseTimestampToken(token);
-  if (messageImprint.algorithm !== tree.digest || root.length !== digestLengths[tree.digest] || !messageImprint.value.equals(root))
-    throw new SealError('SEAL-TSA-INVALID', `${tsa} stamped something else than the root of tree ${tree.id}`, { where: tsa });
-}
-
-/** What an attempt to anchor left behind. */
-export interface AnchorOutcome {
-  readonly anchored: readonly TreeToken[];
-  /** Why the oldest sealed tree could not be anchored; the younger ones wait behind it. */
-  readonly error?: SealError;
-}
-
-/** Anchors sealed trees in their order and stops at the first that gets no timestamp. @throws only what is no failure of an authority */
-export async function anchorSealed(
-  fx: ClosingEffects,
-  settings: ClosingSettings,
-  options: { readonly resting?: Map<string, number>; readonly signal?: AbortSignal } = {},
-): Promise<AnchorOutcome> {
-  const anchored: TreeToken[] = [];
-  for (const tree of await fx.store.trees({ states: ['sealed'] })) {
-    try {
-      anchored.push(await anchorTree(fx, settings, tree, 1, options));
-    } catch (thrown) {
-      options.signal?.throwIfAborted();
-      const error = asSealError(thrown);
-      if (!error.code.startsWith('SEAL-TSA-')) throw error;
-      return { anchored, error };
-    }
-  }
-  return { anchored };
+/** Anchors sealed trees in their order. @throws only what is no failure of an authority */
+export async function anchorSealed(fx: ClosingEffects, settings: ClosingSettings, attempt: Attempt = {}): Promise<Anchored<TreeToken>> {
+  const waiting = await fx.store.trees({ states: ['sealed'] });
+  return await anchorInOrder(waiting, (tree) => anchorTree(fx, settings, tree, 1, attempt), attempt.signal);
 }

@@ -1,7 +1,9 @@
+import { timestampFailure, type Attempt } from './anchoring.ts';
 import { anchorSealed, anchorTree, sealOpenTree, type ClosingEffects, type ClosingSettings } from './close.ts';
 import { freezeToken } from './freeze.ts';
+import { pauses, Retries } from './retries.ts';
 import { closingOf, dayAt, whatIsDue } from './schedule.ts';
-import { asSealError, type ErrorReport, type SealError } from '../errors.ts';
+import type { ErrorReport, SealError } from '../errors.ts';
 import type { Tree, TreeToken } from '../model/archive.ts';
 
 /** A tree that waits for its timestamp. */
@@ -21,20 +23,9 @@ export interface CloseOutcome {
   readonly late: readonly LateTree[];
 }
 
-const minute = 60_000;
-/** Waiting after the n-th failure: 1, 2, 4 … 30 minutes. */
-const longestWait = 30 * minute;
-/** Fresher revocation data comes when its issuer publishes: asking more often only makes noise. */
-const freezeWait = 30 * minute;
 /** Trees looked at for a missing second timestamp. */
 const recentTrees = 32;
 const beganKey = 'archive.began';
-
-/** When something that failed is tried again. Monotonic ms. */
-interface Retry {
-  readonly failures: number;
-  readonly next: number;
-}
 
 /**
  * Closes trees as the schedule says. `tick` is called each minute and after each batch: it computes from the database what is due and does
@@ -44,13 +35,14 @@ export class Closing {
   readonly #fx: ClosingEffects;
   readonly #settings: ClosingSettings;
   readonly #resting = new Map<string, number>();
-  readonly #retries = new Map<string, Retry>();
+  readonly #retries: Retries;
   #anchorError: SealError | undefined;
   #turn: Promise<unknown> = Promise.resolve();
 
   constructor(fx: ClosingEffects, settings: ClosingSettings) {
     this.#fx = { ...fx, log: fx.log.child({ module: 'archive' }) };
     this.#settings = settings;
+    this.#retries = new Retries(fx);
   }
 
   /** Does what is due. @throws only what is no failure of a timestamp authority (the database, a damaged tree) */
@@ -148,12 +140,12 @@ export class Closing {
   }
 
   async #anchor(signal: AbortSignal | undefined): Promise<readonly TreeToken[]> {
-    if (!this.#mayTry('anchor')) return [];
+    if (!this.#retries.mayTry('anchor')) return [];
     const { anchored, error } = await anchorSealed(this.#fx, this.#settings, this.#attempt(signal));
     this.#anchorError = error;
-    if (error === undefined) this.#retries.delete('anchor');
+    if (error === undefined) this.#retries.succeeded('anchor');
     else {
-      const { failures } = this.#failed('anchor', minute, longestWait);
+      const failures = this.#retries.failed('anchor', pauses.anchor);
       const late = await this.late();
       this.#fx.log.error({ error: error.toJSON(), failures, trees: late.map(({ tree }) => tree) }, 'trees wait for a timestamp');
     }
@@ -162,15 +154,15 @@ export class Closing {
 
   /** `timestamps: 2`: a second, independent one over the same root. The tree is proven already, so this one may take its time. */
   async #secondTimestamps(signal: AbortSignal | undefined): Promise<void> {
-    if (this.#settings.archive.timestamps < 2 || !this.#mayTry('second')) return;
+    if (this.#settings.archive.timestamps < 2 || !this.#retries.mayTry('second')) return;
     const { store, log } = this.#fx;
     try {
       for (const tree of (await store.trees({ states: ['anchored'], newestFirst: true, limit: recentTrees })).reverse())
         if ((await store.tokens(tree.id)).length === 1) await anchorTree(this.#fx, this.#settings, tree, 2, this.#attempt(signal));
-      this.#retries.delete('second');
+      this.#retries.succeeded('second');
     } catch (thrown) {
       const error = timestampFailure(thrown, signal);
-      this.#failed('second', minute, longestWait);
+      this.#retries.failed('second', pauses.anchor);
       log.error({ error: error.toJSON() }, 'a tree lacks its second timestamp');
     }
   }
@@ -180,37 +172,17 @@ export class Closing {
     const { clock, log, store } = this.#fx;
     for (const token of await store.unfrozenTokens()) {
       const key = `freeze ${token.tree} ${token.n}`;
-      if (clock.now() < token.genTime + this.#settings.archive.revocationGrace || !this.#mayTry(key)) continue;
+      if (clock.now() < token.genTime + this.#settings.archive.revocationGrace || !this.#retries.mayTry(key)) continue;
       const missing = await freezeToken(this.#fx, this.#settings.trust, token, signal);
-      if (missing.length === 0) this.#retries.delete(key);
+      if (missing.length === 0) this.#retries.succeeded(key);
       else {
-        const { failures } = this.#failed(key, freezeWait, 12 * freezeWait);
+        const failures = this.#retries.failed(key, pauses.freeze);
         log.warn({ tree: token.tree, n: token.n, missing, failures }, 'revocation data later than the timestamp is not there yet');
       }
     }
   }
 
-  #attempt(signal: AbortSignal | undefined): { readonly resting: Map<string, number>; readonly signal?: AbortSignal } {
+  #attempt(signal: AbortSignal | undefined): Attempt {
     return { resting: this.#resting, ...(signal === undefined ? {} : { signal }) };
   }
-
-  #mayTry(key: string): boolean {
-    return (this.#retries.get(key)?.next ?? -Infinity) <= this.#fx.clock.monotonic();
-  }
-
-  #failed(key: string, first: number, longest: number): Retry {
-    const failures = (this.#retries.get(key)?.failures ?? 0) + 1;
-    const wait = Math.min(longest, first * 2 ** Math.min(failures - 1, 10));
-    const retry = { failures, next: this.#fx.clock.monotonic() + wait };
-    this.#retries.set(key, retry);
-    return retry;
-  }
-}
-
-/** What an authority did wrong; anything else goes on. */
-function timestampFailure(thrown: unknown, signal: AbortSignal | undefined): SealError {
-  signal?.throwIfAborted();
-  const error = asSealError(thrown);
-  if (!error.code.startsWith('SEAL-TSA-')) throw error;
-  return error;
 }

@@ -2,8 +2,8 @@ import { liveChains } from './renew.ts';
 import { parseTimestampToken, type TimestampToken } from '../formats/tsp.ts';
 import { digestLife } from '../pki/algorithms.ts';
 import { judgeTimestamp } from '../pki/timestamps.ts';
-import type { ChainToken } from './chains.ts';
 import type { DigestAlgorithm } from '../model/algorithms.ts';
+import type { ArchiveToken } from '../model/archive.ts';
 import type { RenewalKind } from '../model/renewal.ts';
 import type { Trust } from '../pki/trust.ts';
 import type { Effects } from '../ports/effects.ts';
@@ -55,7 +55,7 @@ export async function endings(fx: Pick<Effects, 'store'>, trust: Trust): Promise
 }
 
 /** End of a token's certificates and of its signature's algorithms; judged once for all tokens that were signed alike. */
-function tokenEnds(trust: Trust): (token: ChainToken) => End {
+function tokenEnds(trust: Trust): (token: ArchiveToken) => End {
   const known = new Map<string, End>();
   return ({ token, genTime, tsa }) => {
     const parsed = parseTimestampToken(token);

@@ -1,6 +1,7 @@
 import { ChainReader } from './chains.ts';
 import { chainsOfLeaf, type StampedTree } from './leaf-chains.ts';
-import { levelsAbove, demandLayout, keptStep, pathFromPages, pathIn, tileLeaves } from './tree.ts';
+import { nodesOfTree, Paths } from './paths.ts';
+import { levelsAbove, demandLayout, keptStep, pathIn, tileLeaves } from './tree.ts';
 import { SealError } from '../errors.ts';
 import { digestLengths } from '../formats/digests.ts';
 import { reduceTree } from '../formats/ers-hash.ts';
@@ -57,9 +58,7 @@ interface AnchoredTree {
 export async function recordsOfLeaf(fx: EvidenceEffects, trust: Trust, leaf: Leaf): Promise<ProducedRecord[]> {
   const anchored = await anchoredTree(fx, trust, leaf.tree);
   const { tree, stamps } = anchored;
-  const pages = (level: number, first: number, count: number): Promise<Buffer> =>
-    level === 0 ? fx.store.leafHashes(tree.id, first, count) : fx.store.nodes(tree.id, level, first, count);
-  const path = await pathFromPages(pages, leaf.index, tree.leaves, tree.digest);
+  const path = await new Paths(nodesOfTree(fx.store, tree.id), tree.leaves, tree.digest).of(leaf.index);
   demandRoot(tree, leaf, path);
   return await Promise.all(
     stamps.map(async (stamp) => {

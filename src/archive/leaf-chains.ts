@@ -1,23 +1,23 @@
-import { demandRenewalRoot, type ChainLink, type ChainReader, type ChainToken } from './chains.ts';
+import { demandRenewalRoot, type ChainLink, type ChainReader } from './chains.ts';
 import { digestOf } from '../formats/digests.ts';
 import { reduceTree } from '../formats/ers-hash.ts';
 import { assembleSequence, encodeArchiveTimeStamp, type EncodedChain } from '../formats/ers-write.ts';
 import type { DigestAlgorithm } from '../model/algorithms.ts';
-import type { Leaf } from '../model/archive.ts';
+import type { ArchiveToken, Leaf } from '../model/archive.ts';
 import type { RenewedObject } from '../model/renewal.ts';
 
 /** A tree's timestamp with what renews it. */
 export interface StampedTree {
   readonly digest: DigestAlgorithm;
   readonly n: number;
-  readonly first: ChainToken;
+  readonly first: ArchiveToken;
   readonly links: readonly ChainLink[];
 }
 
 /** The chains of one record, and the last timestamp in them: until when it proves. */
 export interface LeafChains {
   readonly chains: readonly EncodedChain[];
-  readonly last: ChainToken;
+  readonly last: ArchiveToken;
   /** No token in it changes any more. */
   readonly final: boolean;
 }
@@ -55,9 +55,9 @@ export async function chainsOfLeaf(
     reducedHashtree: [leaf.members, ...path.map((hash) => [hash])],
     timeStamp: tree.first.token,
   });
-  const tokens: ChainToken[] = [];
+  const tokens: ArchiveToken[] = [];
   const chains: EncodedChain[] = [];
-  const add = (digest: DigestAlgorithm, own: ChainToken, der: Buffer, links: readonly ChainLink[], end: number): void => {
+  const add = (digest: DigestAlgorithm, own: ArchiveToken, der: Buffer, links: readonly ChainLink[], end: number): void => {
     const following = links.filter(({ seq }) => seq < end);
     chains.push({ digest, timestamps: [der, ...following.map((link) => link.der)] });
     tokens.push(own, ...following);

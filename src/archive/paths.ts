@@ -1,7 +1,29 @@
-import { keptStep, levelsAbove, pathIn, tileLeaves, type NodePages } from './tree.ts';
+import { keptStep, levelsAbove, pathIn, tileLeaves } from './tree.ts';
 import { SealError } from '../errors.ts';
 import { digestLengths } from '../formats/digests.ts';
 import type { DigestAlgorithm } from '../model/algorithms.ts';
+import type { Effects } from '../ports/effects.ts';
+
+/** Reads `count` nodes of a level from `first` on, concatenated: leaves at level 0, kept nodes at the others. */
+export type NodePages = (level: number, first: number, count: number) => Promise<Buffer>;
+
+/** Nodes of the tree of a day. */
+export function nodesOfTree(store: Pick<Effects['store'], 'leafHashes' | 'nodes'>, id: string): NodePages {
+  return (level, first, count) => (level === 0 ? store.leafHashes(id, first, count) : store.nodes(id, level, first, count));
+}
+
+/** Nodes of the tree of a renewal. */
+export function nodesOfRenewal(store: Pick<Effects['store'], 'renewalNodes'>, id: string): NodePages {
+  return (level, first, count) => store.renewalNodes(id, level, first, count);
+}
+
+/** Leaf hashes read at once while a root is computed. */
+const pieceLeaves = 65_536;
+
+/** Leaf hashes in pieces, in order. */
+export async function* leafPieces(pages: NodePages, leaves: number): AsyncIterable<Buffer> {
+  for (let first = 0; first < leaves; first += pieceLeaves) yield await pages(0, first, Math.min(pieceLeaves, leaves - first));
+}
 
 /** Paths of leaves of one tree (RFC 4998 §4.2). Pages stay at hand until another one of their level is wanted: neighbours cost no reading. */
 export class Paths {

@@ -1,4 +1,6 @@
 import { auditObject, bareToken } from './links.ts';
+import { materialBlobs } from './material-blobs.ts';
+import { treePages } from './tree-pages.ts';
 import { auditStart } from '../formats/audit.ts';
 import { digestOf } from '../formats/digests.ts';
 import type { DigestAlgorithm } from '../model/algorithms.ts';
@@ -7,10 +9,8 @@ import type { Effects } from '../ports/effects.ts';
 
 type StoreEffects = Pick<Effects, 'store'>;
 
-/** Rows read at once. */
-const page = 1000;
-/** Blobs read at once: a report comes in parts of some megabytes. */
-const pageBlobs = 8;
+/** Audit lines read at once. */
+const pageRows = 1000;
 
 /** Hashes of what the archive holds itself and what leaves of every tree stand for: tokens of earlier trees and lines of the audit log. */
 export async function rehashLinks(fx: StoreEffects, known: readonly DigestAlgorithm[], digest: DigestAlgorithm): Promise<void> {
@@ -18,19 +18,15 @@ export async function rehashLinks(fx: StoreEffects, known: readonly DigestAlgori
     const rehashed = digestOf(digest, object);
     return known.map((algorithm) => ({ hash: digestOf(algorithm, object), rehashed }));
   };
-  for (let afterSeq = 0; ;) {
-    const trees = await fx.store.trees({ states: ['anchored'], afterSeq, limit: page });
+  for await (const trees of treePages(fx, { states: ['anchored'] })) {
     const tokens = await Promise.all(trees.map(async ({ id }) => (await fx.store.tokens(id)).slice(0, 1)));
     await fx.store.addRehashed(
       digest,
       tokens.flat().flatMap(({ token }) => both(bareToken(token))),
     );
-    const last = trees.at(-1);
-    if (last === undefined) break;
-    afterSeq = last.seq;
   }
   for (let previous = { seq: 0, hash: auditStart }; ;) {
-    const rows = await fx.store.auditRows(previous.seq, page);
+    const rows = await fx.store.auditRows(previous.seq, pageRows);
     const objects = rows.map((row) => {
       const object = auditObject(previous.hash, row);
       previous = row;
@@ -57,13 +53,7 @@ export async function ownMembers(
 }
 
 async function* objectsOf(fx: StoreEffects, { kind, batch, document }: Leaf): AsyncGenerator<Buffer> {
-  if (kind === 'batch-material' && batch !== undefined) {
-    for (let skip = 0, read = pageBlobs; read === pageBlobs; skip += pageBlobs) {
-      const blobs = await fx.store.batchBlobs(batch, { skip, limit: pageBlobs });
-      read = blobs.length;
-      for (const { bytes } of blobs) yield bytes;
-    }
-  }
+  if (kind === 'batch-material' && batch !== undefined) for await (const { bytes } of materialBlobs(fx, batch)) yield bytes;
   if (kind !== 'group' || document === undefined) return;
   const parts = (await fx.store.document(document))?.signature?.parts ?? [];
   const bytes = parts.filter((part) => Buffer.isBuffer(part));

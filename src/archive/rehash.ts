@@ -1,14 +1,15 @@
-import { ChainReader, type ChainToken } from './chains.ts';
+import { ChainReader } from './chains.ts';
 import { chainsOfLeaf, renewedMembers, type StampedTree } from './leaf-chains.ts';
-import { Paths } from './paths.ts';
+import { leafPieces, nodesOfRenewal, nodesOfTree, Paths } from './paths.ts';
 import { ownMembers } from './rehash-own.ts';
 import { dayAt } from './schedule.ts';
 import { currentLayout } from './tree.ts';
+import { treePages } from './tree-pages.ts';
 import { hashList } from '../formats/ers-hash.ts';
 import { catalogueVersion } from '../pki/catalogue.ts';
 import type { ClosingEffects, ClosingSettings } from './close.ts';
 import type { DigestAlgorithm } from '../model/algorithms.ts';
-import type { Leaf, Tree } from '../model/archive.ts';
+import type { ArchiveToken, Leaf, Tree } from '../model/archive.ts';
 import type { Renewal, RenewedObject } from '../model/renewal.ts';
 import type { Effects } from '../ports/effects.ts';
 
@@ -18,7 +19,7 @@ export interface IncompleteLeaf {
   /** Positions in `leaf.members` of what was not found. */
   readonly missing: readonly number[];
   /** The newest timestamp of its chain. */
-  readonly last: ChainToken;
+  readonly last: ArchiveToken;
   readonly digest: DigestAlgorithm;
 }
 
@@ -93,7 +94,7 @@ export async function rehashTrees(fx: ClosingEffects, { archive }: Pick<ClosingS
 async function seal(fx: ClosingEffects, id: string, leaves: number, actor: string): Promise<Renewal> {
   const [open] = await fx.store.renewals({ id });
   if (open === undefined) throw new Error(`renewal ${id} is gone`);
-  const { root, nodes } = await fx.trees.build(pieces(fx, id, leaves), open.digest, open.layout);
+  const { root, nodes } = await fx.trees.build(leafPieces(nodesOfRenewal(fx.store, id), leaves), open.digest, open.layout);
   const at = fx.clock.now();
   const sealed = await fx.store.sealHashTreeRenewal(id, at, root, nodes);
   await fx.store.audit({
@@ -114,19 +115,8 @@ async function seal(fx: ClosingEffects, id: string, leaves: number, actor: strin
   return sealed;
 }
 
-async function* pieces({ store }: Pick<Effects, 'store'>, id: string, leaves: number): AsyncIterable<Buffer> {
-  const piece = 65_536;
-  for (let first = 0; first < leaves; first += piece) yield await store.renewalNodes(id, 0, first, Math.min(piece, leaves - first));
-}
-
-async function* anchoredTrees({ store }: Pick<Effects, 'store'>): AsyncGenerator<Tree> {
-  for (let afterSeq = 0; ;) {
-    const trees = await store.trees({ states: ['anchored'], afterSeq, limit: 256 });
-    yield* trees;
-    const last = trees.at(-1);
-    if (last === undefined) return;
-    afterSeq = last.seq;
-  }
+async function* anchoredTrees(fx: Pick<Effects, 'store'>): AsyncGenerator<Tree> {
+  for await (const trees of treePages(fx, { states: ['anchored'] })) yield* trees;
 }
 
 async function stampedTree(
@@ -167,9 +157,7 @@ class TreePages {
     this.#tree = tree;
     this.#stamped = stamped;
     this.#digests = digests;
-    const pages = (level: number, first: number, count: number): Promise<Buffer> =>
-      level === 0 ? fx.store.leafHashes(tree.id, first, count) : fx.store.nodes(tree.id, level, first, count);
-    this.#paths = new Paths(pages, tree.leaves, tree.digest);
+    this.#paths = new Paths(nodesOfTree(fx.store, tree.id), tree.leaves, tree.digest);
   }
 
   async read(

@@ -1,10 +1,11 @@
-import { chainLeaf, ChainReader, type ChainToken } from './chains.ts';
+import { chainLeaf, ChainReader } from './chains.ts';
 import { dayAt } from './schedule.ts';
 import { currentLayout } from './tree.ts';
+import { treePages } from './tree-pages.ts';
 import { catalogueVersion } from '../pki/catalogue.ts';
 import type { ClosingEffects, ClosingSettings } from './close.ts';
 import type { DigestAlgorithm } from '../model/algorithms.ts';
-import type { Tree, TreeToken } from '../model/archive.ts';
+import type { ArchiveToken, Tree, TreeToken } from '../model/archive.ts';
 import type { ChainStart, Renewal } from '../model/renewal.ts';
 import type { Effects } from '../ports/effects.ts';
 
@@ -14,11 +15,8 @@ export interface LiveChain {
   readonly n: number;
   readonly digest: DigestAlgorithm;
   /** Oldest first, at least one. */
-  readonly tokens: readonly ChainToken[];
+  readonly tokens: readonly ArchiveToken[];
 }
-
-/** Trees looked at together: their reads share the store's transactions. */
-const pageTrees = 256;
 
 /**
  * Every chain that records still end with, oldest tree first, hash-tree renewals behind the trees. A chain whose objects are all held by
@@ -28,19 +26,15 @@ export async function* liveChains(fx: Pick<Effects, 'store'>): AsyncGenerator<Li
   const reader = new ChainReader(fx);
   const anchored = await fx.store.renewals({ kind: 'hash-tree', states: ['anchored'] });
   const isLive = liveness(anchored, await fx.store.renewedCounts());
-  const chain = async (start: ChainStart, n: number, digest: DigestAlgorithm, first: ChainToken): Promise<LiveChain> => {
+  const chain = async (start: ChainStart, n: number, digest: DigestAlgorithm, first: ArchiveToken): Promise<LiveChain> => {
     return { start, n, digest, tokens: [first, ...(await reader.links(start, n, first.token))] };
   };
-  for (let afterSeq = 0; ;) {
-    const trees = await fx.store.trees({ states: ['anchored'], afterSeq, limit: pageTrees });
+  for await (const trees of treePages(fx, { states: ['anchored'] })) {
     const stamped = await Promise.all(trees.map(async (tree): Promise<[Tree, TreeToken[]]> => [tree, await fx.store.tokens(tree.id)]));
     const wanted = stamped.flatMap(([tree, tokens]) =>
       tokens.filter(({ n }) => isLive.tree(tree, n)).map((token) => [tree, token] as const),
     );
     yield* await Promise.all(wanted.map(([{ id, digest }, token]) => chain({ tree: id }, token.n, digest, token)));
-    const last = trees.at(-1);
-    if (last === undefined || trees.length < pageTrees) break;
-    afterSeq = last.seq;
   }
   for (const renewal of anchored) {
     const found = isLive.renewal(renewal) ? await reader.renewal(renewal.id) : undefined;

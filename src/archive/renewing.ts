@@ -1,6 +1,7 @@
 import { anchorRenewals } from './anchor-renewals.ts';
 import { finalToken } from './freeze.ts';
 import { planTimestampRenewal, sealTimestampRenewals, type LiveChain, type RenewalPlan } from './renew.ts';
+import { pauses, Retries } from './retries.ts';
 import type { ClosingEffects, ClosingSettings } from './close.ts';
 import type { ErrorReport } from '../errors.ts';
 import type { Renewal, RenewalToken } from '../model/renewal.ts';
@@ -18,9 +19,6 @@ export interface RenewOutcome {
   readonly waiting: RenewalPlan['waiting'];
 }
 
-const minute = 60_000;
-const pauses = { anchor: { first: minute, longest: 30 * minute }, freeze: { first: 30 * minute, longest: 6 * 60 * minute } } as const;
-
 /** Runs one piece of work at a time: closing trees and renewing them take turns. */
 export type InTurn = <T>(task: () => Promise<T>) => Promise<T>;
 
@@ -32,7 +30,7 @@ export class Renewing {
   readonly #fx: ClosingEffects;
   readonly #settings: ClosingSettings;
   readonly #inTurn: InTurn;
-  readonly #retries = new Map<string, { readonly failures: number; readonly next: number }>();
+  readonly #retries: Retries;
   readonly #resting = new Map<string, number>();
   #error: ErrorReport | undefined;
 
@@ -40,12 +38,13 @@ export class Renewing {
     this.#fx = { ...fx, log: fx.log.child({ module: 'archive' }) };
     this.#settings = settings;
     this.#inTurn = inTurn;
+    this.#retries = new Retries(fx);
   }
 
   /** Anchors what is sealed, freezes what is old enough. Called each minute. @throws only what is no failure of a timestamp authority */
   tick(signal?: AbortSignal): Promise<void> {
     return this.#inTurn(async () => {
-      if (this.#mayTry('anchor')) await this.#anchor(signal);
+      if (this.#retries.mayTry('anchor')) await this.#anchor(signal);
       await this.#freeze(signal);
     });
   }
@@ -87,9 +86,9 @@ export class Renewing {
       ...(signal === undefined ? {} : { signal }),
     });
     this.#error = error?.toJSON();
-    if (error === undefined) this.#retries.delete('anchor');
+    if (error === undefined) this.#retries.succeeded('anchor');
     else {
-      this.#failed('anchor', pauses.anchor);
+      this.#retries.failed('anchor', pauses.anchor);
       this.#fx.log.error({ error: error.toJSON() }, 'a renewal waits for a timestamp');
     }
     return anchored;
@@ -100,10 +99,10 @@ export class Renewing {
     const { clock, log, store } = this.#fx;
     for (const token of await store.unfrozenRenewals()) {
       const key = `freeze ${token.renewal}`;
-      if (clock.now() < token.genTime + this.#settings.archive.revocationGrace || !this.#mayTry(key)) continue;
+      if (clock.now() < token.genTime + this.#settings.archive.revocationGrace || !this.#retries.mayTry(key)) continue;
       const { final, missing } = await finalToken(this.#fx, this.#settings.trust, token, signal);
       if (final === undefined) {
-        this.#failed(key, pauses.freeze);
+        this.#retries.failed(key, pauses.freeze);
         log.warn({ renewal: token.renewal, missing }, 'revocation data later than the timestamp is not there yet');
         continue;
       }
@@ -114,17 +113,7 @@ export class Renewing {
         action: 'token-frozen',
         details: { renewal: token.renewal, tsa: token.tsa },
       });
-      this.#retries.delete(key);
+      this.#retries.succeeded(key);
     }
-  }
-
-  #mayTry(key: string): boolean {
-    return (this.#retries.get(key)?.next ?? -Infinity) <= this.#fx.clock.monotonic();
-  }
-
-  #failed(key: string, { first, longest }: { readonly first: number; readonly longest: number }): void {
-    const failures = (this.#retries.get(key)?.failures ?? 0) + 1;
-    const wait = Math.min(longest, first * 2 ** Math.min(failures - 1, 10));
-    this.#retries.set(key, { failures, next: this.#fx.clock.monotonic() + wait });
   }
 }

@@ -120,37 +120,6 @@ export class TreeBuilder {
   }
 }
 
-/** Reads `count` nodes of a level from `first` on, concatenated: leaves at level 0, kept nodes at the others. */
-export type NodePages = (level: number, first: number, count: number) => Promise<Buffer>;
-
-/**
- * The path of one leaf, read from at most 256 nodes a kept level: the cost does not depend on the size of the tree.
- * @throws SealError SEAL-ARCHIVE-DAMAGED when a page is shorter than it must be
- */
-export async function pathFromPages(pages: NodePages, index: number, leaves: number, digest: DigestAlgorithm): Promise<Buffer[]> {
-  const { size } = pairHash(digest);
-  const path: Buffer[] = [];
-  let at = index;
-  let count = leaves;
-  for (let level = 0; count > 1; level += keptStep) {
-    const first = at - (at % tileLeaves);
-    const expected = Math.min(tileLeaves, count - first);
-    const nodes = await pages(level, first, expected);
-    if (nodes.length !== expected * size)
-      throw new SealError(
-        'SEAL-ARCHIVE-DAMAGED',
-        `level ${level} of the tree has ${nodes.length / size} nodes from ${first} on, not ${expected}`,
-        {
-          hint: 'run `sealtree archive check`',
-        },
-      );
-    path.push(...pathIn(levelsAbove(nodes, digest), at - first, size));
-    at = Math.floor(at / tileLeaves);
-    count = Math.ceil(count / tileLeaves);
-  }
-  return path;
-}
-
 function demandNodes(nodes: Buffer, size: number): void {
   if (nodes.length === 0 || nodes.length % size !== 0)
     throw new SealError('SEAL-INTERNAL', `${nodes.length} bytes are no nodes of ${size} bytes each`);

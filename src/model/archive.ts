@@ -2,11 +2,10 @@ import type { DigestAlgorithm } from './algorithms.ts';
 
 export type TreeState = 'open' | 'sealed' | 'anchored';
 
-/** One hash tree: a day, or a part of one. */
-export interface Tree {
-  /** `2026-11-22.1`: local date of its opening in the archive's time zone, and a number. */
+/** A hash tree that one root stands for: of a day, or of a renewal. */
+export interface HashTree {
   readonly id: string;
-  /** Order of all trees, from 1. */
+  /** Order of all of its kind, from 1. */
   readonly seq: number;
   readonly state: TreeState;
   readonly digest: DigestAlgorithm;
@@ -18,6 +17,12 @@ export interface Tree {
   readonly anchoredAt?: number;
   readonly leaves: number;
   readonly root?: Buffer;
+}
+
+/** The tree of a day, or of a part of one. */
+export interface Tree extends HashTree {
+  /** `2026-11-22.1`: local date of its opening in the archive's time zone, and a number. */
+  readonly id: string;
 }
 
 /** What a leaf stands for; decides nothing about its hash. */
@@ -48,10 +53,8 @@ export interface TreeNodes {
   readonly hashes: Buffer;
 }
 
-/** A timestamp over a sealed tree; `n` from 1 (`timestamps: 2` keeps two). */
-export interface TreeToken {
-  readonly tree: string;
-  readonly n: number;
+/** A timestamp over a root. */
+export interface ArchiveToken {
   readonly tsa: string;
   /** DER TimeStampToken with certificates and revocation data embedded. */
   readonly token: Buffer;
@@ -61,6 +64,12 @@ export interface TreeToken {
   readonly accuracy: number;
   /** Revocation data later than genTime is in; the token never changes again (evidence-records 15). */
   readonly frozen: boolean;
+}
+
+/** A timestamp over a sealed tree; `n` from 1 (`timestamps: 2` keeps two). */
+export interface TreeToken extends ArchiveToken {
+  readonly tree: string;
+  readonly n: number;
 }
 
 /** Certificates, CRLs, OCSP answers, reports: kept once, found by hash. */

@@ -1,5 +1,6 @@
 import { parentPort } from 'node:worker_threads';
-import { demandLayout, pathFromPages, TreeBuilder, tileLeaves } from '../archive/tree.ts';
+import { Paths } from '../archive/paths.ts';
+import { demandLayout, TreeBuilder, tileLeaves } from '../archive/tree.ts';
 import { asSealError } from '../errors.ts';
 import { digestLengths } from '../formats/digests.ts';
 import type { TreeAnswer, TreeMessage, TreeResult } from '../effects/tree-messages.ts';
@@ -49,7 +50,7 @@ async function finish(current: Job): Promise<TreeResult> {
     const hashes = nodes.find((kept) => kept.level === level)?.hashes ?? Buffer.alloc(0);
     return Promise.resolve(hashes.subarray(first * size, (first + count) * size));
   };
-  return { root, leaves, nodes, path: await pathFromPages(page, current.index, leaves, current.digest) };
+  return { root, leaves, nodes, path: await new Paths(page, leaves, current.digest).of(current.index) };
 }
 
 parentPort?.on('message', (message: TreeMessage) => {

@@ -4,7 +4,8 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { MerkleTree } from 'merkletreejs';
 import { nativePairHash, pairHash, portablePairHash } from '../../src/archive/pair-hash.ts';
-import { demandLayout, levelsAbove, pathFromPages, pathIn, rootOf, TreeBuilder } from '../../src/archive/tree.ts';
+import { Paths } from '../../src/archive/paths.ts';
+import { demandLayout, levelsAbove, pathIn, rootOf, TreeBuilder } from '../../src/archive/tree.ts';
 import { digestLengths, digestOf } from '../../src/formats/digests.ts';
 import { hashList, reduceTree } from '../../src/formats/ers-hash.ts';
 import type { DigestAlgorithm } from '../../src/model/algorithms.ts';
@@ -93,12 +94,12 @@ void test('a tree built from pieces has the root of the whole one, and its kept 
       return Promise.resolve(nodes.subarray(first * 32, (first + wanted) * 32));
     };
     for (const index of new Set([0, Math.floor(count / 2), Math.floor(count / 256) * 256, count - 1]))
-      if (index < count) assert.deepEqual(await pathFromPages(pages, index, count, 'sha256'), pathIn(whole, index, 32));
+      if (index < count) assert.deepEqual(await new Paths(pages, count, 'sha256').of(index), pathIn(whole, index, 32));
   }
 });
 
 void test('a page that is too short is damage, not a wrong path', async () => {
-  const short = pathFromPages(() => Promise.resolve(Buffer.alloc(32)), 0, 1000, 'sha256');
+  const short = new Paths(() => Promise.resolve(Buffer.alloc(32)), 1000, 'sha256').of(0);
   await assert.rejects(short, { code: 'SEAL-ARCHIVE-DAMAGED' });
 });
 
