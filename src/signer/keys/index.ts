@@ -1,6 +1,6 @@
 import { endStrays } from './pkcs11/adopt.ts';
 import { cardId } from './pkcs11/host.ts';
-import { pkcs11Sources } from './pkcs11/source.ts';
+import { pkcs11Sources } from './pkcs11/sources.ts';
 import { pkcs11Management } from './pkcs11/management/management.ts';
 import { pkcs12Management } from './pkcs12-management.ts';
 import { pkcs12Source } from './pkcs12.ts';

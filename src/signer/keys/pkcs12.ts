@@ -1,10 +1,10 @@
 import { createPublicKey } from 'node:crypto';
 import { SealError, asSealError } from '../../errors.ts';
-import { readPem } from '../../formats/pem.ts';
 import { openPkcs12 } from '../../formats/pkcs12.ts';
 import { parseCertificate } from '../../formats/x509.ts';
 import { certificateProblem, chooseCertificate, nextCertificateChange } from './certificate.ts';
 import { orderChain } from './chain.ts';
+import { readChain } from './chain-files.ts';
 import { softwareKey } from './software.ts';
 import type { KeyObject } from 'node:crypto';
 import type { KeyEffects } from './effects.ts';
@@ -15,8 +15,6 @@ import type { Timer } from '../../ports/clock.ts';
 import type { KeySource, KeyState, KeyStatus, SigningKey } from '../../ports/keys.ts';
 
 const maxBytes = 2 ** 22;
-// The longest a timer may run (2³¹ ms), with room.
-const longestTimer = 20 * 86_400_000;
 
 type Pkcs12Effects = Pick<KeyEffects, 'clock' | 'files' | 'log' | 'readSecret'>;
 
@@ -143,8 +141,8 @@ class Pkcs12Source implements KeySource {
       const file = await this.#fx.files.read(this.#config.file, maxBytes);
       const content = await openPkcs12(file, passphrase);
       const { key, candidates } = chooseKey(content, this.#config, this.#fx.clock.now());
-      const configured = await Promise.all(this.#config.chain.map(async (path) => readPem(await this.#fx.files.read(path, maxBytes))));
-      const issuers = [...content.certificates.map(({ der }) => der), ...configured.flat()];
+      const configured = await readChain(this.#fx.files, this.#config.chain);
+      const issuers = [...content.certificates.map(({ der }) => der), ...configured];
       this.#use({ privateKey: key.privateKey, candidates, issuers });
     } finally {
       passphrase.fill(0);
@@ -193,7 +191,7 @@ class Pkcs12Source implements KeySource {
     const now = this.#fx.clock.now();
     const next = nextCertificateChange(material.candidates, this.#config, now);
     if (next === undefined) return;
-    this.#timer = this.#fx.clock.after(Math.min(next - now, longestTimer), () => {
+    this.#timer = this.#fx.clock.after(next - now, () => {
       if (this.#opened.kind === 'open') this.#use(material);
     });
   }

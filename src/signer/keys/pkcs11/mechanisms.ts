@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import { SealError } from '../../../errors.ts';
 import { encode, octetString, sequence, Tag, unsigned } from '../../../formats/der.ts';
 import { digestAlgorithmIdentifierWithNull, digestLengths } from '../../../formats/digests.ts';
 import { signsWith } from '../../../formats/algorithms.ts';
@@ -49,6 +50,26 @@ export function mechanismFor(keyType: KeyType, algorithm: SignatureAlgorithm, of
   if (keyType.type === 'rsa-pss') return undefined;
   const digestInfo = (data: Buffer): Buffer => sequence(digestAlgorithmIdentifierWithNull(algorithm.digest), octetString(digest(data)));
   return pick({ call: { mechanism: rsaPkcs }, input: digestInfo, output: same }, { mechanism: number.rsaPkcs });
+}
+
+/**
+ * The same for a call of the key.
+ * @param name of the key
+ * @throws SealError SEAL-KEY-MECHANISM when the token cannot do it
+ */
+export function requireMechanism(
+  name: string,
+  keyType: KeyType,
+  algorithm: SignatureAlgorithm,
+  offered: readonly number[],
+): SigningMechanism {
+  const mechanism = mechanismFor(keyType, algorithm, offered);
+  if (mechanism !== undefined) return mechanism;
+  const wanted = [algorithm.digest, algorithm.padding].filter(Boolean).join(' with ');
+  throw new SealError('SEAL-KEY-MECHANISM', `${name}: the token offers no mechanism for ${wanted}`, {
+    where: name,
+    hint: 'choose another digest or padding in the profile, or another key',
+  });
 }
 
 function same(bytes: Buffer): Buffer {

@@ -2,9 +2,11 @@ import { SealError } from '../../../errors.ts';
 import { parse, Tag } from '../../../formats/der.ts';
 import { parseCertificate } from '../../../formats/x509.ts';
 import { chooseCertificate } from '../certificate.ts';
+import { orderChain } from '../chain.ts';
 import { fitsCertificate } from './choice.ts';
 import type { Certificate } from '../../../formats/x509.ts';
 import type { Pkcs11KeyConfig } from '../../../model/config.ts';
+import type { SigningKey } from '../../../ports/keys.ts';
 import type { CertificateRule } from '../certificate.ts';
 import type { TokenCertificate, TokenKey } from './messages.ts';
 
@@ -77,6 +79,20 @@ export function pairKey(
         where: wish.name,
         hint: 'put its certificate on the token with the same id, or name its file under “chain:”',
       });
+}
+
+/**
+ * Who signs with a certificate of a token.
+ * @param name of the key
+ * @param own everything on the token @param extra DER certificates from files: the chain is put together of both
+ */
+export function signerOf(
+  name: string,
+  certificate: Certificate,
+  own: readonly TokenCertificate[],
+  extra: readonly Buffer[],
+): Pick<SigningKey, 'name' | 'chain' | 'keyType'> {
+  return { name, chain: orderChain(certificate, [...own.map(({ der }) => der), ...extra]), keyType: certificate.keyType() };
 }
 
 /** A token may hold the chain beside the signer's certificate. */

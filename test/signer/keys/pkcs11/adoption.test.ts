@@ -9,7 +9,7 @@ import { after, before, describe, test } from 'node:test';
 import { systemClock } from '../../../../src/effects/clock.ts';
 import { endForgottenCards } from '../../../../src/signer/keys/index.ts';
 import { hello, challengeSize } from '../../../../src/signer/keys/pkcs11/handshake.ts';
-import { pkcs11Sources } from '../../../../src/signer/keys/pkcs11/source.ts';
+import { pkcs11Sources } from '../../../../src/signer/keys/pkcs11/sources.ts';
 import { testWorld } from '../../../suites/key-source.ts';
 import { testAuthority } from '../../../support/authority.ts';
 import { faultyCards } from '../../../support/p11-shim.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { pkcs11Sources } from '../../../../src/signer/keys/pkcs11/source.ts';
+import { pkcs11Sources } from '../../../../src/signer/keys/pkcs11/sources.ts';
 import { testWorld } from '../../../suites/key-source.ts';
 import { testAuthority } from '../../../support/authority.ts';
 import { softHsm, testPin } from '../../../support/softhsm.ts';

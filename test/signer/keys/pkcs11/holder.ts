@@ -5,7 +5,7 @@
 import { createInterface } from 'node:readline';
 import { nodeFiles } from '../../../../src/effects/files.ts';
 import { systemClock } from '../../../../src/effects/clock.ts';
-import { pkcs11Sources } from '../../../../src/signer/keys/pkcs11/source.ts';
+import { pkcs11Sources } from '../../../../src/signer/keys/pkcs11/sources.ts';
 import { CollectingLog } from '../../../support/log.ts';
 import type { Pkcs11KeyConfig } from '../../../../src/model/config.ts';
 

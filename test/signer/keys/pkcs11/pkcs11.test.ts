@@ -1,5 +1,5 @@
 import { after } from 'node:test';
-import { pkcs11Sources } from '../../../../src/signer/keys/pkcs11/source.ts';
+import { pkcs11Sources } from '../../../../src/signer/keys/pkcs11/sources.ts';
 import { keySourceSuite } from '../../../suites/key-source.ts';
 import { softHsm, testPin } from '../../../support/softhsm.ts';
 import type { Pkcs11KeyConfig } from '../../../../src/model/config.ts';
