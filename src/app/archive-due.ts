@@ -50,6 +50,15 @@ export async function archiveDue(
   };
 }
 
+/** What is due, or late, by now. */
+export async function dueNow(
+  fx: Pick<Effects, 'clock' | 'store'>,
+  trust: Trust,
+  config: Pick<Config, 'archive' | 'trust'>,
+): Promise<readonly DueView[]> {
+  return (await archiveDue(fx, trust, config)).endings.filter(({ state }) => state !== 'later');
+}
+
 function view({ kind, digest, n, ends, reason, chains, first, last }: Ending, renewBefore: number, now: number): DueView {
   const from = ends - renewBefore;
   return {

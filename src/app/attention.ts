@@ -42,7 +42,8 @@ function waits({ batches, message, hint }: StatusReport['blocked'][number]): str
   return `${more.length === 0 ? `batch ${first} waits` : `${batches.length} batches wait`}: ${message}${remedy(hint)}`;
 }
 
-function remedy(hint: string | undefined): string {
+/** What to do, behind the sentence that says what is wrong. */
+export function remedy(hint: string | undefined): string {
   return hint === undefined ? '' : ` (${hint})`;
 }
 

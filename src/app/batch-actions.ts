@@ -6,7 +6,7 @@ import type { RootConfig } from '../model/config.ts';
 import type { Effects } from '../ports/effects.ts';
 import type { Store } from '../ports/store.ts';
 import { retry as retryFailed } from '../watcher/intake.ts';
-import { holdsFailed, mustFind, retriedAs } from './batches.ts';
+import { holdsFailed, mustFind, noRoot, retriedAs } from './batches.ts';
 import { commandRoots } from './command-batch.ts';
 import type { Call } from './context.ts';
 import type { Service } from './service.ts';
@@ -139,5 +139,5 @@ function rootOf({ app }: Service, name: string): RootConfig {
   if (root !== undefined) return root;
   if (Object.values<string>(commandRoots).includes(name))
     throw new SealError('SEAL-USAGE', 'this was a command, not a batch of a root', { hint: 'repeat the command' });
-  throw new SealError('SEAL-USAGE', `no root is called “${name}”`, { hint: `roots are ${Object.keys(app.config.roots).join(', ')}` });
+  throw noRoot(app.config, name);
 }

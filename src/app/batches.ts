@@ -1,6 +1,7 @@
 import { SealError } from '../errors.ts';
 import { displayName, joinPath } from '../formats/names.ts';
 import { finalStates, type Batch, type BatchState } from '../model/batch.ts';
+import type { Config } from '../model/config.ts';
 import type { Store } from '../ports/store.ts';
 import { findFailed } from '../watcher/intake.ts';
 import { commandRoots } from './command-batch.ts';
@@ -51,7 +52,12 @@ export async function listBatches({ fx, config }: Pick<App, 'fx' | 'config'>, ar
 async function demandRoot({ fx, config }: Pick<App, 'fx' | 'config'>, root: string): Promise<void> {
   if ([...Object.keys(config.roots), ...Object.values<string>(commandRoots)].includes(root)) return;
   if ((await fx.store.batches({ root, limit: 1 })).length > 0) return;
-  throw new SealError('SEAL-USAGE', `no root is called “${root}”`, { hint: `roots are ${Object.keys(config.roots).join(', ')}` });
+  throw noRoot(config, root);
+}
+
+/** @param name of none of the roots */
+export function noRoot({ roots }: Pick<Config, 'roots'>, name: string): SealError {
+  return new SealError('SEAL-USAGE', `no root is called “${name}”`, { hint: `roots are ${Object.keys(roots).join(', ')}` });
 }
 
 function asState(text: string): BatchState {

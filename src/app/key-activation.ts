@@ -7,8 +7,8 @@ type ActivationService = Pick<Service, 'app' | 'keyAudit'>;
 
 /**
  * `key activate`: one try with the PIN of the call. For an individual card, the PIN for the one document that was shown.
- * @param args `document`: its SHA-256, hexadecimal
  * A certificate that may not sign is refused before the PIN is tried.
+ * @param args `document`: its SHA-256, hexadecimal
  * @throws SealError SEAL-KEY-PIN-*, SEAL-KEY-CERTIFICATE
  */
 export async function activateKey(

@@ -5,6 +5,7 @@ import type { Certificate } from '../formats/x509.ts';
 import { PathBuilder } from '../pki/path-building.ts';
 import type { Trust } from '../pki/trust.ts';
 import type { Call } from './context.ts';
+import { remedy } from './attention.ts';
 import { keyConfig, withFreeKey, type ManagementService } from './key-management.ts';
 import { keySource, keyView, type KeyView } from './keys.ts';
 import type { Service } from './service.ts';
@@ -108,5 +109,5 @@ function pathWarnings(certificate: Certificate, pool: readonly Certificate[], tr
 /** Key usage, dates, qualified certificates of persons: the key's own judgement. */
 function keyWarnings({ error }: KeyView): string[] {
   if (error?.code !== 'SEAL-KEY-CERTIFICATE' && error?.code !== 'SEAL-KEY-MISMATCH') return [];
-  return [`${error.message}${error.hint === undefined ? '' : ` (${error.hint})`}`];
+  return [`${error.message}${remedy(error.hint)}`];
 }

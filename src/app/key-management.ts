@@ -34,10 +34,9 @@ export async function generateKey(
   const config = keyConfig(service, name);
   return await withFreeKey(service, name, call, async (pin) => {
     const { spki, ...made } = await app.manageKey(config).generate(kind, pin);
-    const view = { name, algorithm: describeKey(spki), ...made, publicKeySha256: sha256(spki).toString('hex') };
-    const { place, ...details } = { ...view, key: name };
-    await app.fx.store.audit({ at: app.fx.clock.now(), actor: call.actor, action: 'key-generated', details: { ...details, place } });
-    return view;
+    const about = { algorithm: describeKey(spki), ...made, publicKeySha256: sha256(spki).toString('hex') };
+    await app.fx.store.audit({ at: app.fx.clock.now(), actor: call.actor, action: 'key-generated', details: { key: name, ...about } });
+    return { name, ...about };
   });
 }
 

@@ -1,7 +1,6 @@
 import { z } from 'zod';
 import { SealError } from '../errors.ts';
 import type { Config } from '../model/config.ts';
-import type { Progress } from '../ports/control.ts';
 import { newKeyKinds, requestKeyUsages } from '../ports/key-management.ts';
 import { checkArchive, type ArchiveCheck } from './archive-check.ts';
 import { check, type Finding } from './check/check.ts';
@@ -193,7 +192,7 @@ export const operations: { readonly [Name in OperationName]: Operation<Name> } =
     args: none,
     run: async ({ app }, _, call) =>
       await verifyAudit(app.fx, (done, total) => {
-        call.progress(progressOf('audit rows', done, total));
+        call.progress({ what: 'audit rows', done, total });
       }),
   },
   sign: {
@@ -202,10 +201,6 @@ export const operations: { readonly [Name in OperationName]: Operation<Name> } =
     run: signFiles,
   },
 };
-
-function progressOf(what: string, done: number, total: number): Progress {
-  return { what, done, total };
-}
 
 /** Zod gives absent settings as undefined; the house's types leave them out. */
 function exact<T extends object>(schema: z.ZodType<T>): z.ZodType<{ [K in keyof T]: Exclude<T[K], undefined> }> {

@@ -1,4 +1,4 @@
-import { archiveDue, dueSentence, type DueView } from './archive-due.ts';
+import { dueNow, dueSentence, type DueView } from './archive-due.ts';
 import type { Service } from './service.ts';
 
 const day = 86_400_000;
@@ -25,14 +25,13 @@ export class RenewalWatch {
   async look(signal: AbortSignal): Promise<void> {
     const { app, renewing, trust } = this.#service;
     const { fx, config } = app;
-    const { endings } = await archiveDue(fx, await trust(), config);
-    const urgent = endings.filter(({ state }) => state !== 'later');
+    const urgent = await dueNow(fx, await trust(), config);
     this.#urgent = urgent;
     if (config.archive.renew === 'auto' && urgent.some(({ kind }) => kind === 'timestamps')) {
       const { anchored, waiting } = await renewing.renewTimestamps('sealtree', undefined, signal);
       fx.log.info({ renewals: anchored.map(({ renewal }) => renewal), waiting: waiting.length }, 'due timestamps were renewed');
       if (anchored.length > 0) {
-        this.#urgent = (await archiveDue(fx, await trust(), config)).endings.filter(({ state }) => state !== 'later');
+        this.#urgent = await dueNow(fx, await trust(), config);
         return;
       }
     }

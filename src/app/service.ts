@@ -8,7 +8,7 @@ import { inModule } from '../ports/log.ts';
 import type { Trust } from '../pki/trust.ts';
 import { poolRules, SigningPool } from '../signer/sign.ts';
 import { ReleaseVerifier } from '../verify/release.ts';
-import { archiveDue, type DueView } from './archive-due.ts';
+import { dueNow } from './archive-due.ts';
 import type { App } from './context.ts';
 import { openEvaluation, type Evaluation } from './evaluation.ts';
 import { KeyAudit } from './key-audit.ts';
@@ -84,7 +84,7 @@ export async function openService(given: App, mode: 'act' | 'read', { httpServer
     closing,
     renewing: new Renewing(fx, closingSettings, (task) => closing.inTurn(task)),
     trust: async () => trustOf(await readTrust(fx, config.trust), config.trust),
-    live: async () => ({ roots: await lookOnce(app), due: await dueNow(app, trustOf(files, config.trust)) }),
+    live: async () => ({ roots: await lookOnce(app), due: await dueNow(fx, trustOf(files, config.trust), config) }),
     evaluationProblem: evaluation.problem,
     resident: false,
     close: async () => {
@@ -94,10 +94,6 @@ export async function openService(given: App, mode: 'act' | 'read', { httpServer
       await evaluation.served?.close();
     },
   };
-}
-
-async function dueNow({ fx, config }: App, trust: Trust): Promise<readonly DueView[]> {
-  return (await archiveDue(fx, trust, config)).endings.filter(({ state }) => state !== 'later');
 }
 
 function releaseVerifier({ fx, config }: App, files: TrustFiles): ReleaseVerifier {

@@ -2,7 +2,7 @@ import { quotaStart } from '../pki/tsa-selection.ts';
 import { startOfDay } from '../archive/local-time.ts';
 import { whatIsDue } from '../archive/schedule.ts';
 import type { PoolView } from '../signer/sign.ts';
-import { attention } from './attention.ts';
+import { attention, remedy } from './attention.ts';
 import type { App } from './context.ts';
 import { diskStatus } from './disks.ts';
 import { queuesOf } from './key-forecast.ts';
@@ -29,7 +29,7 @@ export async function status(app: App, live: LiveStatus, probe?: readonly TsaPro
           {
             batch: batch.id,
             root: batch.root,
-            reason: `${batch.waiting.message}${batch.waiting.hint === undefined ? '' : ` (${batch.waiting.hint})`}`,
+            reason: `${batch.waiting.message}${remedy(batch.waiting.hint)}`,
             since: isoTime(batch.waiting.since),
           },
         ],
@@ -52,7 +52,7 @@ export async function status(app: App, live: LiveStatus, probe?: readonly TsaPro
     attention: [
       ...(probe !== undefined && live.daemon === undefined ? ['no daemon runs: nothing is taken in and nothing is signed'] : []),
       ...attention(report, queues, fx.clock.now()),
-      ...(await missingCrls(fx, config)).map(({ message, hint }) => `${message} (${hint})`),
+      ...(await missingCrls(fx, config)).map(({ message, hint }) => `${message}${remedy(hint)}`),
     ],
   };
 }
