@@ -1,3 +1,5 @@
+import { SealError } from '../errors.ts';
+import { displayName } from '../formats/names.ts';
 import { ownerMarker } from '../formats/places.ts';
 import type { Config, RootConfig } from '../model/config.ts';
 import type { Effects } from '../ports/effects.ts';
@@ -5,14 +7,22 @@ import { inModule } from '../ports/log.ts';
 import { own, ownerOf, replaced } from '../watcher/intake.ts';
 import type { App } from './context.ts';
 
+const trees = ['incoming', 'outgoing', 'failed', 'done'] as const;
+
 /**
- * Takes the roots of the configuration and makes the directories that are missing. A root that was ours before and is not there now (its file
- * system is not mounted) is left alone: an empty mount point must not be taken for an empty root. It is watched as soon as it is back.
- * @throws SealError SEAL-ROOT-OWNED, SEAL-DISK-*
+ * Takes the roots of the configuration and makes the trees inside them that are missing. What is not there may be a share that is not mounted, and must not be
+ * replaced by an empty directory: a root that is new to us is refused before any is taken; one that was ours before is left alone and watched as
+ * soon as it is back.
+ * @throws SealError SEAL-ROOT-UNUSABLE, SEAL-ROOT-OWNED, SEAL-DISK-*
  */
 export async function ownRoots({ fx, config }: Pick<App, 'fx' | 'config'>): Promise<void> {
+  const roots = Object.values(config.roots);
+  for (const root of roots) {
+    const lacking = (await wasOurs({ fx }, root)) ? undefined : await lackingPlace(fx, root);
+    if (lacking !== undefined) throw lacking;
+  }
   const identity = await dataDirectoryIdentity(fx);
-  for (const root of Object.values(config.roots)) {
+  for (const root of roots) {
     if (await isAway({ fx }, root)) {
       inModule(fx, 'watcher').log.warn(
         { root: root.name, path: root.path },
@@ -20,10 +30,32 @@ export async function ownRoots({ fx, config }: Pick<App, 'fx' | 'config'>): Prom
       );
       continue;
     }
-    for (const tree of [root.path, root.incoming, root.outgoing, root.failed, root.done]) await fx.files.makeDirectory(tree);
+    for (const tree of trees) if (isInside(root, tree)) await fx.files.makeDirectory(root[tree]);
     await own(fx, root, { dataDirectory: identity, path: config.dataDir });
     await fx.store.setMeta(metaOf(root), root.path);
   }
+}
+
+/**
+ * The first that is missing of the directories that a person makes: the root itself, and trees that lie elsewhere. A path that is misspelt looks
+ * the same as a share that is not mounted.
+ * @returns SEAL-ROOT-UNUSABLE that names path and setting
+ */
+export async function lackingPlace({ files }: Pick<Effects, 'files'>, root: RootConfig): Promise<SealError | undefined> {
+  for (const setting of ['path', ...trees] as const) {
+    const place = root[setting];
+    if (isInside(root, setting) || (await files.stat(place)) !== undefined) continue;
+    return new SealError('SEAL-ROOT-UNUSABLE', `${displayName(place)} is not there`, {
+      where: `roots.${root.name}.${setting}`,
+      hint: 'mount its file system, correct the path in the configuration, or make the directory',
+    });
+  }
+  return undefined;
+}
+
+/** A tree elsewhere is made by a person only: its file system may be away, too. */
+function isInside(root: RootConfig, setting: 'path' | (typeof trees)[number]): boolean {
+  return root[setting].startsWith(`${root.path}/`);
 }
 
 /**
@@ -51,8 +83,13 @@ function metaOf({ name }: RootConfig): string {
   return `root.${name}`;
 }
 
-async function isAway({ fx }: Pick<App, 'fx'>, root: RootConfig): Promise<boolean> {
-  if ((await fx.store.meta(metaOf(root))) !== root.path) return false;
-  const [marker, incoming] = await Promise.all([fx.files.stat(ownerMarker(root)), fx.files.stat(root.incoming)]);
+async function wasOurs({ fx }: Pick<App, 'fx'>, root: RootConfig): Promise<boolean> {
+  return (await fx.store.meta(metaOf(root))) === root.path;
+}
+
+async function isAway(app: Pick<App, 'fx'>, root: RootConfig): Promise<boolean> {
+  if (!(await wasOurs(app, root))) return false;
+  const { files } = app.fx;
+  const [marker, incoming] = await Promise.all([files.stat(ownerMarker(root)), files.stat(root.incoming)]);
   return marker === undefined && incoming === undefined;
 }

@@ -23,10 +23,10 @@ class TestDaemon {
   readonly #stop = new AbortController();
   readonly #live: LiveConfig;
 
-  constructor(house: ServiceHouse, options: Partial<RunOptions> = {}) {
+  constructor(house: ServiceHouse, options: Partial<RunOptions> = {}, config = house.config) {
     this.house = house;
-    this.config = house.config;
-    this.#live = new LiveConfig(house.config);
+    this.config = config;
+    this.#live = new LiveConfig(config);
     this.ended = this.#run(options);
     this.ended.catch(() => undefined);
   }
@@ -146,6 +146,27 @@ suite('the daemon', () => {
     assert.deepEqual([state, error?.code], ['failed', 'SEAL-INTERRUPTED']);
   });
 
+  test('a path of trust.crls that is missing is said at the start and in the status', async (t) => {
+    const house = await ServiceHouse.open(t);
+    const [there, missing] = [join(house.directory, 'crls'), join(house.directory, 'crsl')];
+    mkdirSync(there);
+    const daemon = new TestDaemon(house, {}, { ...house.config, trust: { ...house.config.trust, crls: [there, missing] } });
+    t.after(async () => {
+      await daemon.stop();
+    });
+    await daemon.ready();
+    const logged = house.log.lines.filter(({ level, message }) => level === 'warn' && message.startsWith('trust.crls'));
+    assert.deepEqual(
+      logged.map(({ message, fields }) => [message, fields['where']]),
+      [[`trust.crls: ${missing} is not there`, missing]],
+    );
+    const { attention } = await daemon.status();
+    assert.deepEqual(
+      attention.filter((line) => line.includes('trust.crls')),
+      [`trust.crls: ${missing} is not there (make it, mount its file system, or take it out of trust.crls)`],
+    );
+  });
+
   test('commands: unknown ones are named, running ones end before the daemon does', async (t) => {
     const house = await ServiceHouse.open(t);
     const daemon = await daemonOf(t, house);
@@ -200,15 +221,40 @@ suite('SIGHUP', () => {
 });
 
 suite('roots', () => {
-  test('are made, marked as ours, and refused when they are another’s', async (t) => {
+  test('get their trees, are marked as ours, and refused when they are another’s', async (t) => {
     const house = await ServiceHouse.open(t);
     rmSync(house.root.path, { recursive: true });
+    mkdirSync(house.root.path);
     const daemon = await daemonOf(t, house);
     for (const tree of ['incoming', 'outgoing', 'failed', 'done', '.sealtree/owner'])
       assert.ok(existsSync(join(house.root.path, tree)), tree);
     await daemon.stop();
     writeFileSync(join(house.root.path, '.sealtree/owner'), '{"dataDirectory": "00", "path": "/another"}\n');
     await assert.rejects(new TestDaemon(house).ended, { code: 'SEAL-ROOT-OWNED' });
+  });
+
+  test('a new one that is not there is refused before any is taken: it may be a share that is not mounted', async (t) => {
+    const house = await ServiceHouse.open(t, { roots: { letters: {}, scans: {} } });
+    const scans = house.rootNamed('scans');
+    rmSync(scans.path, { recursive: true });
+    await assert.rejects(new TestDaemon(house).ended, { code: 'SEAL-ROOT-UNUSABLE', where: 'roots.scans.path' });
+    assert.equal(existsSync(scans.path), false);
+    assert.equal(existsSync(join(house.root.path, '.sealtree')), false);
+
+    mkdirSync(scans.path);
+    const elsewhere = join(house.directory, 'share/out');
+    const config = { ...house.config, roots: { letters: house.root, scans: { ...scans, outgoing: elsewhere } } };
+    await assert.rejects(new TestDaemon(house, {}, config).ended, { code: 'SEAL-ROOT-UNUSABLE', where: 'roots.scans.outgoing' });
+    mkdirSync(elsewhere, { recursive: true });
+    const first = new TestDaemon(house, {}, config);
+    await first.ready();
+    await first.stop();
+
+    rmSync(elsewhere, { recursive: true });
+    const second = new TestDaemon(house, {}, config);
+    await second.ready();
+    assert.equal(existsSync(elsewhere), false, 'its share may be away: it is not made');
+    await second.stop();
   });
 
   test('one whose file system is not mounted is no empty root: it waits and goes on by itself', async (t) => {

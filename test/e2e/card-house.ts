@@ -37,11 +37,11 @@ export class CardHouse extends House {
     this.#authority = authority;
     authority.write(this.directory);
     writeFileSync(this.config, stringify(configuration(settings)));
+    for (const root of Object.keys(settings.roots)) mkdirSync(join(this.directory, 'roots', root), { recursive: true });
   }
 
   /** Text files `0.txt` … in an approved batch. */
   batch(root: string, path: string, count: number): void {
-    mkdirSync(this.at(root, 'incoming'), { recursive: true });
     this.place(root, path, Object.fromEntries(Array.from({ length: count }, (_, n) => [`${n}.txt`, `document ${n} of ${path}\n`])));
   }
 

@@ -4,7 +4,7 @@ import { readableSize } from '../../formats/sizes.ts';
 import type { Config, RootConfig } from '../../model/config.ts';
 import type { Effects } from '../../ports/effects.ts';
 import { ownerOf } from '../../watcher/intake.ts';
-import { demandUnowned } from '../own-roots.ts';
+import { demandUnowned, lackingPlace } from '../own-roots.ts';
 import { failed, ok, tried, warning, type Finding } from './finding.ts';
 
 type Needs = Pick<Effects, 'files' | 'random'>;
@@ -33,20 +33,14 @@ export async function checkData(fx: Needs, config: Config, hasDatabase: boolean)
 /** All four trees, and the rename that claims a batch: from incoming to where the daemon keeps its own. */
 export async function checkRoot(fx: Needs, root: RootConfig, daemonRuns: boolean): Promise<Finding[]> {
   const what = `root ${root.name}`;
-  if ((await fx.files.stat(root.path)) === undefined) return [failed(what, absent(root))];
+  const lacking = await lackingPlace(fx, root);
+  if (lacking !== undefined) return [failed(what, lacking)];
   const findings: Finding[] = [];
   for (const tree of trees) findings.push(...(await tried(`${what} ${tree}`, async () => [await checkTree(fx, root, tree, daemonRuns)])));
   if (findings.every(({ status }) => status === 'ok'))
     findings.push(...(await tried(`${what} claim`, async () => await checkClaim(fx, root))));
   if (root.keys.length === 0) findings.push(warning(what, 'keys: none, documents are archived without a signature'));
   return findings;
-}
-
-/** A path that is misspelt looks the same as one that was never made: a person must look. */
-function absent({ path }: RootConfig): SealError {
-  return new SealError('SEAL-ROOT-UNUSABLE', `${path} is not there`, {
-    hint: 'mount its file system, correct “path” in the configuration, or make the directory',
-  });
 }
 
 async function checkTree(fx: Needs, root: RootConfig, tree: (typeof trees)[number], daemonRuns: boolean): Promise<Finding> {
