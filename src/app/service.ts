@@ -82,7 +82,7 @@ export async function openService(given: App, mode: 'act' | 'read', { httpServer
     release,
     runner,
     closing,
-    renewing: new Renewing(fx, closingSettings, (task) => closing.inTurn(task)),
+    renewing: new Renewing(fx, closingSettings, closing.inTurn),
     trust: async () => trustOf(await readTrust(fx, config.trust), config.trust),
     live: async () => ({ roots: await lookOnce(app), due: await dueNow(fx, trustOf(files, config.trust), config) }),
     evaluationProblem: evaluation.problem,

@@ -4,6 +4,7 @@ import { freezeToken } from './freeze.ts';
 import { pauses, Retries } from './retries.ts';
 import { closingOf, dayAt, whatIsDue } from './schedule.ts';
 import type { ErrorReport, SealError } from '../errors.ts';
+import { inTurn } from '../model/in-turn.ts';
 import type { Tree, TreeToken } from '../model/archive.ts';
 
 /** A tree that waits for its timestamp. */
@@ -37,7 +38,8 @@ export class Closing {
   readonly #resting = new Map<string, number>();
   readonly #retries: Retries;
   #anchorError: SealError | undefined;
-  #turn: Promise<unknown> = Promise.resolve();
+  /** One piece of work at a time: renewals take turns with closing. */
+  readonly inTurn = inTurn();
 
   constructor(fx: ClosingEffects, settings: ClosingSettings) {
     this.#fx = { ...fx, log: fx.log.child({ module: 'archive' }) };
@@ -80,13 +82,6 @@ export class Closing {
   nextClosing(): number {
     const { archive } = this.#settings;
     return closingOf(dayAt(archive, this.#fx.clock.now()), archive);
-  }
-
-  /** One piece of work at a time: renewals take turns with closing. */
-  inTurn<T>(task: () => Promise<T>): Promise<T> {
-    const result = this.#turn.then(task, task);
-    this.#turn = result.catch(() => undefined);
-    return result;
   }
 
   async #state(): Promise<Parameters<typeof whatIsDue>[1]> {

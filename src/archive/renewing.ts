@@ -2,6 +2,7 @@ import { anchorRenewals } from './anchor-renewals.ts';
 import { finalToken } from './freeze.ts';
 import { planTimestampRenewal, sealTimestampRenewals, type LiveChain, type RenewalPlan } from './renew.ts';
 import { pauses, Retries } from './retries.ts';
+import type { InTurn } from '../model/in-turn.ts';
 import type { ClosingEffects, ClosingSettings } from './close.ts';
 import type { ErrorReport } from '../errors.ts';
 import type { Renewal, RenewalToken } from '../model/renewal.ts';
@@ -19,9 +20,6 @@ export interface RenewOutcome {
   readonly waiting: RenewalPlan['waiting'];
 }
 
-/** Runs one piece of work at a time: closing trees and renewing them take turns. */
-export type InTurn = <T>(task: () => Promise<T>) => Promise<T>;
-
 /**
  * Renews timestamps and brings renewals to their end. A renewal is sealed in one transaction and anchored later, also after a kill or a
  * failing authority; its timestamp is frozen like that of a tree.
@@ -34,6 +32,7 @@ export class Renewing {
   readonly #resting = new Map<string, number>();
   #error: ErrorReport | undefined;
 
+  /** @param inTurn that of closing: trees are closed and renewed one after the other */
   constructor(fx: ClosingEffects, settings: ClosingSettings, inTurn: InTurn) {
     this.#fx = { ...fx, log: fx.log.child({ module: 'archive' }) };
     this.#settings = settings;

@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import { SealError } from '../errors.ts';
+import { inTurn } from '../model/in-turn.ts';
 import { digestLengths } from '../formats/digests.ts';
 import type { DigestAlgorithm } from '../model/algorithms.ts';
 import type { TreeWork } from '../ports/trees.ts';
@@ -11,14 +12,9 @@ const pieceLeaves = 65_536;
 /** Hash trees in a worker thread, which starts with the first tree and does not keep the process alive between two. One tree at a time. */
 export function treeWorker(): TreeWork {
   const link = new WorkerLink();
-  let queue: Promise<unknown> = Promise.resolve();
-  const inTurn = <T>(task: () => Promise<T>): Promise<T> => {
-    const result = queue.then(task, task);
-    queue = result.catch(() => undefined);
-    return result;
-  };
+  const turn = inTurn();
   const run = (pieces: AsyncIterable<Buffer> | Iterable<Buffer>, digest: DigestAlgorithm, layout: number, index?: number) =>
-    inTurn(() => feed(link, pieces, { op: 'start', digest, layout, ...(index === undefined ? {} : { index }) }));
+    turn(() => feed(link, pieces, { op: 'start', digest, layout, ...(index === undefined ? {} : { index }) }));
   return {
     async build(pieces, digest, layout) {
       const { root, leaves, nodes } = await run(pieces, digest, layout);
@@ -32,7 +28,7 @@ export function treeWorker(): TreeWork {
         throw new SealError('SEAL-INTERNAL', `the tree has no leaf ${index}`);
       return ((await run(cut(leaves, digest), digest, layout, index)).path ?? []).map(buffer);
     },
-    close: () => inTurn(() => link.close()),
+    close: () => turn(() => link.close()),
   };
 }
 

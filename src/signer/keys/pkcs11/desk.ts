@@ -24,8 +24,7 @@ export class SigningDesk {
   readonly #clock: Pick<Clock, 'after' | 'now'>;
   readonly #changed: () => void;
   #waiting: Waiting | undefined;
-  #given:
-    { readonly pin: Buffer; readonly signed: () => void; readonly failed: (error: unknown) => void; readonly timer: Timer } | undefined;
+  #given: (GivenPin & { readonly timer: Timer }) | undefined;
 
   /** @param changed called when another document waits, or none */
   constructor(name: string, clock: Pick<Clock, 'after' | 'now'>, changed: () => void) {
@@ -113,8 +112,9 @@ export class SigningDesk {
     }
   }
 
-  /** The PIN for the signature that is made now. */
+  /** The PIN for the signature that is made now; from here on it waits for the card as long as it must. */
   take(): GivenPin | undefined {
+    this.#given?.timer.cancel();
     return this.#given;
   }
 

@@ -9,6 +9,7 @@ import { identify } from './peer.ts';
 import { CardProcess } from './process.ts';
 import type { Readable } from 'node:stream';
 import type { CardClaim } from './left-behind.ts';
+import type { CardActivation } from './messages.ts';
 import type { KeyEffects } from '../effects.ts';
 import type { Pkcs11KeyConfig } from '../../../model/config.ts';
 
@@ -37,6 +38,7 @@ export class CardHost {
   readonly #onLost: (error: SealError) => void;
   readonly #left: LeftBehind;
   #process: CardProcess | undefined;
+  #inheritance: CardActivation | undefined;
   #looked = false;
   #faults = 0;
   #starts = 0;
@@ -69,6 +71,13 @@ export class CardHost {
   /** Why the activation of an earlier daemon ended without one; told once. */
   news(): SealError | undefined {
     return this.#left.news();
+  }
+
+  /** The activation of an earlier daemon that the process still has; told once. */
+  inheritance(): CardActivation | undefined {
+    const inheritance = this.#inheritance;
+    this.#inheritance = undefined;
+    return inheritance;
   }
 
   /** The process, if one runs or an earlier daemon has left one. Never rejects. */
@@ -153,6 +162,7 @@ export class CardHost {
 
   #use(process: CardProcess): void {
     this.#process = process;
+    this.#inheritance = process.inherited?.activation;
     void process.ended.then((why) => {
       if (this.#process === process) this.#lost(this.#died(why));
     });
@@ -178,6 +188,7 @@ export class CardHost {
 
   #lost(error: SealError): void {
     this.#process = undefined;
+    this.#inheritance = undefined;
     this.#faults = 0;
     this.#retryAt = this.#fx.clock.monotonic() + Math.min(longestPause, firstPause * 2 ** Math.min(this.#starts - 1, 6));
     this.#onLost(error);

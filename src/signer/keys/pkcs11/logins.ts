@@ -1,11 +1,12 @@
 import { SealError, asSealError } from '../../../errors.ts';
 import { explain } from './events.ts';
+import { longestPin } from './pin-length.ts';
 import { CardFault } from './process.ts';
 import { UnattendedPin } from './unattended.ts';
 import { WrongPins } from './wrong-pins.ts';
 import type { KeyEffects } from '../effects.ts';
 import type { CardHost } from './host.ts';
-import type { TokenKey } from './messages.ts';
+import type { CardActivation } from './messages.ts';
 import type { Visible } from './state.ts';
 import type { Pkcs11KeyConfig, SecretReference } from '../../../model/config.ts';
 
@@ -15,11 +16,8 @@ export interface LoginConfig extends Pick<Pkcs11KeyConfig, 'name' | 'timeout'> {
   readonly maxTime?: number;
 }
 
-export interface Login {
-  readonly keys: readonly TokenKey[];
-  /** UTC ms. */
-  readonly since: number;
-}
+/** The private keys that are visible now, and when the login began. */
+export type Login = Pick<CardActivation, 'keys' | 'since'>;
 
 /** ms a person has at the reader. */
 export const pinPadMs = 120_000;
@@ -80,14 +78,16 @@ export class Logins {
    * With a PIN, zeroed; an empty one means the pad of the reader.
    * @param once for a single signature: no activation begins
    * @returns the private keys that are visible now, and when the activation began
-   * @throws CardFault, SealError SEAL-KEY-DEVICE
+   * @throws CardFault, SealError SEAL-KEY-DEVICE, SEAL-KEY-PIN-INCORRECT when it is too long for any card
    */
   async withPin({ view: { pinPad, serial } }: Visible, pin: Buffer, once = false): Promise<Login> {
-    const process = await this.#host.running();
-    const { timeout, maxTime } = this.#config;
-    const since = this.#fx.clock.now();
-    const lasting = { since, once, ...(maxTime === undefined ? {} : { lasts: maxTime }) };
     try {
+      if (pin.length > longestPin)
+        throw new SealError('SEAL-KEY-PIN-INCORRECT', 'the PIN is too long', { hint: 'nothing was sent to the card; enter it again' });
+      const process = await this.#host.running();
+      const { timeout, maxTime } = this.#config;
+      const since = this.#fx.clock.now();
+      const lasting = { since, once, ...(maxTime === undefined ? {} : { lasts: maxTime }) };
       const { keys } =
         pinPad && pin.length === 0
           ? await process.call('login', lasting, pinPadMs)

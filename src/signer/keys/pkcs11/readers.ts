@@ -1,3 +1,4 @@
+import { inTurn } from '../../../model/in-turn.ts';
 import { isOpenSc, writeOpenScConf } from './opensc.ts';
 import { Scout } from './scout.ts';
 import type { KeyEffects } from '../effects.ts';
@@ -29,7 +30,7 @@ export class Readers {
   #scout: { readonly process: Scout; readonly without: string } | undefined;
   #tokens: { readonly at: number; readonly tokens: readonly FoundToken[] } | undefined;
   #rest: Timer | undefined;
-  #tail: Promise<unknown> = Promise.resolve();
+  readonly #inTurn = inTurn();
   readonly #expected = new Set<Holder>();
   #allSettled = Promise.withResolvers<undefined>();
 
@@ -58,7 +59,7 @@ export class Readers {
    */
   async seek(holder: Holder, judge: Judge): Promise<FoundToken | undefined> {
     if (this.#expected.size > 0) await this.#allSettled.promise;
-    return await this.#exclusive(async () => {
+    return await this.#inTurn(async () => {
       const taken = new Set([...this.#held.values()].map(readerOf));
       const ranked = (await this.#look())
         .filter(({ reader }) => !taken.has(reader) || !isOpenSc(this.#options.module))
@@ -89,7 +90,7 @@ export class Readers {
 
   /** Nobody looks for cards any more. */
   async close(): Promise<void> {
-    await this.#exclusive(() => this.#endScout());
+    await this.#inTurn(() => this.#endScout());
   }
 
   #hold(holder: Holder, card: FoundToken | string): void {
@@ -141,12 +142,6 @@ export class Readers {
     const scout = this.#scout;
     this.#scout = undefined;
     await scout?.process.end();
-  }
-
-  #exclusive<T>(work: () => Promise<T>): Promise<T> {
-    const result = this.#tail.then(work);
-    this.#tail = result.catch(() => undefined);
-    return result;
   }
 }
 

@@ -139,7 +139,7 @@ export class Pkcs11Source implements KeySource {
 
   async claim(requests: readonly { readonly request: string; readonly at: number }[]): Promise<ReadonlyMap<string, Claimed>> {
     const signer = this.#signer();
-    const claims = [...(await this.#token.claim(requests))].flatMap(([request, claim]): [string, Claimed][] => {
+    const claims = [...(await this.#token.leftBehind.claim(requests))].flatMap(([request, claim]): [string, Claimed][] => {
       if (claim.kind === 'never') return [[request, claim]];
       return signer === undefined ? [] : [[request, { ...claim, signer }]];
     });
@@ -147,7 +147,7 @@ export class Pkcs11Source implements KeySource {
   }
 
   recorded(requests: readonly string[]): void {
-    this.#token.recorded(requests);
+    this.#token.leftBehind.recorded(requests);
   }
 
   /** Whose signatures these are, also while the card waits for its PIN. */

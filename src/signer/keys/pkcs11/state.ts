@@ -1,5 +1,7 @@
 import { SealError } from '../../../errors.ts';
-import type { CardActivation, TokenCertificate, TokenView } from './messages.ts';
+import { explain } from './events.ts';
+import type { Consequence } from './events.ts';
+import type { CardActivation, Fault, TokenCertificate, TokenView } from './messages.ts';
 import type { KeyState } from '../../../ports/keys.ts';
 
 /** What is visible on a token without its PIN. */
@@ -24,6 +26,8 @@ export type TokenState =
     }
   | { readonly kind: 'active'; readonly visible: Visible; readonly activation: Activation };
 
+const lostLogin: Fault = { rv: 257, message: 'CKR_USER_NOT_LOGGED_IN' };
+
 export function absent(name: string, hint = 'insert the card; “token:” of the key says which one is meant'): TokenState {
   const error = new SealError('SEAL-KEY-ABSENT', `${name}: the card or token is not there`, {
     where: name,
@@ -41,6 +45,26 @@ export function waiting(name: string, visible: Visible, reason?: SealError): Tok
   const locked = visible.view.pin === 'locked' || reason?.code === 'SEAL-KEY-PIN-LOCKED';
   const error = locked && reason?.code !== 'SEAL-KEY-PIN-LOCKED' ? pinLocked(name) : (reason ?? pinNeeded(name, visible.view.pinPad));
   return { kind: 'waiting', state: locked ? 'pin-locked' : 'pin-needed', visible, error };
+}
+
+/**
+ * The state of a token that is there without a login.
+ * @param before the look @param news why the activation of an earlier daemon has ended; asked only where nothing else is known
+ */
+export function afterLook(name: string, before: TokenState, visible: Visible, news: () => SealError | undefined): TokenState {
+  if (before.kind === 'away' || visible.view.fresh) return waiting(name, visible, news());
+  if (before.kind === 'active') return waiting(name, visible, explain(name, lostLogin).error);
+  // Whether the PIN is locked is seen anew each time; another reason is not overtaken by a look.
+  return waiting(name, visible, before.error.code === 'SEAL-KEY-PIN-LOCKED' ? undefined : before.error);
+}
+
+/** The state after a call that failed; undefined: as it was. */
+export function afterError(name: string, before: TokenState, then: Consequence, error: SealError): TokenState | undefined {
+  if (then === 'lost') return { kind: 'away', state: 'absent', error };
+  if (before.kind === 'away') return undefined;
+  const { visible } = before;
+  if (then === 'locked') return waiting(name, { ...visible, view: { ...visible.view, pin: 'locked' } }, error);
+  return then === 'logged-out' || then === 'refused' ? waiting(name, visible, error) : undefined;
 }
 
 function pinLocked(name: string): SealError {

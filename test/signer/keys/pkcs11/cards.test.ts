@@ -232,6 +232,8 @@ describe('cards and their faults', needs('softhsm', 'softhsm-dev', 'gcc'), () =>
   test('three wrong PINs of a person lock the card; the last try is never the machine’s', async (t) => {
     const { source, world } = await card(t);
     await source.deactivate();
+    await fails(source.activate(Buffer.alloc(256, '1')), 'SEAL-KEY-PIN-INCORRECT');
+    assert.equal(source.status().wrongPins, undefined, 'longer than any PIN: the card was not asked');
     await fails(source.activate(Buffer.from('1')), 'SEAL-KEY-PIN-INCORRECT');
     await fails(source.activate(Buffer.from('22222222')), 'SEAL-KEY-PIN-INCORRECT');
     await world.clock.advance(1_000);
