@@ -16,6 +16,8 @@ export type ChunkEffects = FinishingEffects;
 export interface ChunkJob extends FinishingJob {
   readonly password?: Buffer;
   readonly signal: AbortSignal;
+  /** Asked when the key has become free: whether signatures that are made wait for an authority, so that no further one is to be spent. */
+  readonly held: () => boolean;
 }
 
 export interface ChunkResult {
@@ -43,7 +45,7 @@ interface Valued extends ValuedDocument {
 /**
  * Some documents on one lane: prepare → wait for the key → intents, committed → signatures, each verified at once → values, recorded → timestamps →
  * finish → outcomes. The key is free again after its signatures. Without timestamps the outcome follows at once, and the values are not recorded for
- * themselves. Documents that cannot be prepared fail; a key that fails puts its documents back.
+ * themselves. Documents that cannot be prepared fail; those of a key that fails go back, and those that are held when their key has become free.
  * @throws SealError SEAL-STORE-*, SEAL-DISK-* when the database does not take it
  */
 export async function signChunk(fx: ChunkEffects, job: ChunkJob, lane: Lane, documents: readonly BatchDocument[]): Promise<ChunkResult> {
@@ -56,7 +58,7 @@ export async function signChunk(fx: ChunkEffects, job: ChunkJob, lane: Lane, doc
     failed = broken;
     lane.trim(ready.length);
     const rest = ready.map(({ document }) => document);
-    if (ready.length === 0 || !(await lane.ready(job.signal))) return { signed: [], again: rest, failed, keyFailed: false };
+    if (ready.length === 0 || !(await lane.ready(job.signal)) || job.held()) return { signed: [], again: rest, failed, keyFailed: false };
     if (!(await attended(lane, ready, job.signal))) return { signed: [], again: rest, failed, keyFailed: true };
     const ids = rest.map(({ id }) => id);
     const intents = await fx.store.recordIntents(lane.key.name, ids, fx.clock.now(), lane.key.trusted === true, signingTime);

@@ -89,6 +89,7 @@ class SigningRun {
       spoolPath: job.spoolPath,
       ...(job.password === undefined ? {} : { password: job.password }),
       signal,
+      held: () => this.#stampsWait,
       stamps: {
         tsas: job.tsas,
         onFailure: job.profile.onTsaFailure,
