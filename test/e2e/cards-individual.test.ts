@@ -9,6 +9,9 @@ import { needs } from '../support/tools.ts';
 import { CardHouse } from './card-house.ts';
 import { until } from './house.ts';
 import type { TestContext } from 'node:test';
+import type { KeyView } from '../../src/app/keys.ts';
+
+type WaitingView = NonNullable<KeyView['waiting']>;
 
 const authority = testAuthority();
 const hashOf = (text: string): string => createHash('sha256').update(text).digest('hex');
@@ -32,9 +35,13 @@ describe('an individual card asks its PIN for each document', needs('softhsm', '
     });
     return { cards, house: made };
   };
-  const waiting = async (own: CardHouse): Promise<{ document: string; sha256: string }> => {
-    await until('a document waits', async () => (await own.key('person')).waiting !== undefined);
-    const { waiting: found } = await own.key('person');
+  /** A document that waits for its PIN. @param before one that was offered earlier: it is offered anew, or another one */
+  const waiting = async (own: CardHouse, before?: WaitingView): Promise<WaitingView> => {
+    let found: WaitingView | undefined;
+    await until('a document waits', async () => {
+      found = (await own.key('person')).waiting;
+      return found !== undefined && found.since !== before?.since;
+    });
     assert.ok(found);
     return found;
   };
@@ -44,7 +51,8 @@ describe('an individual card asks its PIN for each document', needs('softhsm', '
       const { cards, house: own } = house(t, { kind: 'individual' });
       if (always) cards.set('person.always_auth=1');
       await own.daemon(t);
-      assert.equal((await own.key('person')).state, 'ready', 'nothing is needed while nothing waits');
+      // Nothing is needed while nothing waits.
+      await own.untilKey('person', 'ready');
       const early = await own.run('key', 'activate', 'person', '--pin-file', own.pinFile(testPin));
       assert.equal(early.status, 64, early.stderr);
       assert.match(early.stderr, /no document waits/);
@@ -70,7 +78,7 @@ describe('an individual card asks its PIN for each document', needs('softhsm', '
       for (let signed = 0; signed < 2; signed++) {
         await waiting(own);
         const { status, stderr } = await own.run('key', 'activate', 'person', '--pin-file', own.pinFile(testPin));
-        assert.equal(status, signed === 0 ? status : 0, stderr);
+        assert.equal(status, 0, stderr);
         assert.match(stderr, /is to sign this document:[^]*[01]\.txt[^]*SHA-256 [0-9a-f]{64}/);
       }
       await own.untilDelivered('contracts', 'two');
@@ -86,13 +94,18 @@ describe('an individual card asks its PIN for each document', needs('softhsm', '
     const { sha256 } = await waiting(own);
     await daemon.kill();
     await own.daemon(t);
-    await waiting(own);
-    await until('its time is over', async () => (await own.key('person')).waiting === undefined);
-    await until('it is in doubt of nothing', () => own.ledger().intents.open === 0);
-    assert.deepEqual(await waiting(own).then((found) => found.sha256), sha256);
-    assert.equal(await own.activate('person', testPin, sha256), 'ready');
+    const again = await waiting(own);
+    const later = await waiting(own, again);
+    assert.deepEqual([again.sha256, later.sha256], [sha256, sha256]);
+    // A test that is slow may miss the two seconds in which it is offered: then the PIN signs nothing, and the next time comes.
+    await until('the PIN comes in time', async () => {
+      const answer = await own.activate('person', testPin, sha256);
+      assert.ok(answer === 'ready' || answer === 'SEAL-USAGE', answer);
+      return answer === 'ready';
+    });
     await own.untilDelivered('contracts', 'one');
-    assert.equal(own.ledger().intents.doubt, 0);
+    const { intents } = own.ledger();
+    assert.deepEqual([intents.signed, intents.doubt, intents.spent, intents.open], [1, 0, 0, 0]);
   });
 
   test('in a pool with a card that needs nobody, nobody is asked', async (t) => {

@@ -36,7 +36,8 @@ export function keyCommands(program: Command, setExit: SetExit): void {
       const view = await session.call('key.activate', { name, ...(document === undefined ? {} : { document: document.sha256 }) }, pin);
       session.terminal.result(view);
       printKeys(session.terminal, [view]);
-      return view.state === 'ready' ? Exit.done : Exit.notYet;
+      // The document that was shown is signed then; that the next one may wait already is another matter.
+      return document !== undefined || view.state === 'ready' ? Exit.done : Exit.notYet;
     },
   );
   action(key.command('deactivate <name>').description('end the activation of a card'), setExit, async (session, [name = '']) => {
