@@ -1,76 +1,158 @@
-import { leavesOfDocument, recordsOfLeaf, type ProducedRecord } from '../archive/evidence.ts';
-import { asSealError, errnoOf, SealError, type ErrorReport } from '../errors.ts';
-import { baseName, directoryName, displayName, joinPath } from '../formats/names.ts';
+import { RecordMaker, type ProducedRecord } from '../archive/evidence.ts';
+import { asSealError, type SealError } from '../errors.ts';
+import { displayName, joinPath } from '../formats/names.ts';
 import type { Trust } from '../pki/trust.ts';
-import type { Batch, BatchDocument } from '../model/batch.ts';
-import type { Leaf } from '../model/archive.ts';
-import type { Effects } from '../ports/effects.ts';
-import { leavesOf } from './archive-objects.ts';
+import { exportFormat, type ExportContext, type ExportFormat } from './archive-export-formats.ts';
+import {
+  exportNote,
+  listHead,
+  listLine,
+  ourList,
+  ourNote,
+  renewalNote,
+  type ExportedRecord,
+  type MissingExport,
+} from './archive-export-notes.ts';
+import { ExportTally } from './archive-export-tally.ts';
+import { writeExport } from './archive-export-write.ts';
+import { selected, type Selection, type Wanted } from './archive-selection.ts';
 import { mustFind } from './batches.ts';
 import type { Call } from './context.ts';
 import { isoTime } from './views.ts';
 
-export interface ExportArgs {
-  /** Absolute paths, or `SHA256:HEX`. */
-  readonly what: readonly string[];
-  readonly batch?: string;
-  /** Local date: every tree that was opened on it. */
-  readonly day?: string;
+export interface ExportArgs extends Selection {
   readonly out: string;
+  /** `ers` by default. */
+  readonly format?: string;
 }
 
-export interface ExportedRecord {
-  readonly file: string;
-  readonly tree: string;
-  readonly tsa: string;
-  readonly provenSince: string;
-  /** If nobody renews the timestamp. A renewed record comes from the same command, run again. */
-  readonly provesUntil: string;
-  /** False until the timestamp has its final revocation data: the record is valid, but not yet the same bit for bit. */
-  readonly final: boolean;
-}
-
+/** What was exported; of a large selection the first of each, and all of them in `list`. */
 export interface ExportResult {
+  readonly format: string;
   readonly records: readonly ExportedRecord[];
-  readonly missing: readonly { readonly what: string; readonly error: ErrorReport }[];
+  readonly missing: readonly MissingExport[];
+  readonly counts: ExportTally['counts'];
+  /** The earliest of all. */
+  readonly provesUntil?: string;
+  /** How the renewed proof is had. */
+  readonly renewed: string;
+  /** JSON lines, one a file, of a batch, a day or everything. */
+  readonly list?: string;
 }
 
-type ExportEffects = Pick<Effects, 'clock' | 'files' | 'store'>;
-
-/** One document whose record is wanted, and where it goes below `out` (without `.ers`). */
-interface Wanted {
-  readonly what: string;
-  readonly name: Buffer;
-  readonly leaf: () => Promise<Leaf>;
+/** What became of one object. */
+interface Outcome {
+  readonly records: readonly ExportedRecord[];
+  readonly missing?: MissingExport;
 }
+
+const parallel = 8;
 
 /**
- * `archive export`: RFC 4998 evidence records as `<relative path>.ers` (DER); of a file its name, of a batch the path below it, of a day
- * root and batch before it. With two timestamps a tree, the second record is `.2.ers`. An existing file is replaced: the newest record counts.
+ * `archive export`: proofs in one of the formats, below `out` under relative paths. Safe to repeat: what is there is left alone, what was
+ * renewed meanwhile is replaced, nothing foreign is overwritten. A note says until when they prove and how the renewed ones are had; of a
+ * batch, a day or everything a list (JSON lines) names every file.
+ * @throws SealError SEAL-USAGE, SEAL-BATCH-UNKNOWN, SEAL-ARCHIVE-UNKNOWN, SEAL-DISK-*; what concerns one object alone is in `missing`
  */
 export async function exportRecords(
-  fx: ExportEffects,
+  given: Omit<ExportContext, 'out'>,
   trust: Trust,
   args: ExportArgs,
   call: Pick<Call, 'progress' | 'signal'>,
 ): Promise<ExportResult> {
-  if (args.what.length === 0 && args.batch === undefined && args.day === undefined)
-    throw new SealError('SEAL-USAGE', 'nothing to export', { hint: 'name files or hashes, or give --batch ID or --day DATE' });
-  const records: ExportedRecord[] = [];
-  const missing: { what: string; error: ErrorReport }[] = [];
-  for await (const wanted of wantedOf(fx, args)) {
-    call.signal.throwIfAborted();
-    try {
-      const produced = await recordsOfLeaf(fx, trust, await wanted.leaf());
-      for (const record of produced) records.push(await write(fx, args.out, wanted.name, record));
-    } catch (thrown) {
-      const error = asSealError(thrown);
-      if (!ofThisDocument(error)) throw error;
-      missing.push({ what: wanted.what, error: error.toJSON() });
-    }
-    call.progress({ what: 'evidence records', done: records.length + missing.length });
+  const context = { ...given, out: args.out };
+  const { fx } = context;
+  const selection = args.batch === undefined ? args : { ...args, batch: (await mustFind(fx.store, args.batch)).id };
+  const { format: name = 'ers', out } = args;
+  const format = exportFormat(name);
+  const command = commandOf(selection, name);
+  const tally = new ExportTally();
+  const list = listName(selection);
+  const outcomes = exported(context, trust, selection, { format, note: list === undefined ? command : undefined }, call);
+  if (list === undefined) for await (const outcome of outcomes) tally.add(outcome);
+  else {
+    const lines = listed(outcomes, tally, listHead(list, name, command));
+    await writeExport(fx, out, { name: Buffer.from(`${list}.jsonl`), content: lines, ours: ourList });
+    const note = exportNote(list, format, tally.facts, command);
+    await writeExport(fx, out, { name: Buffer.from(`${list}.txt`), content: note, ours: ourNote });
   }
-  return { records, missing };
+  const { records, missing, counts, provesUntil } = tally;
+  return {
+    format: name,
+    records,
+    missing,
+    counts,
+    ...(provesUntil === undefined ? {} : { provesUntil }),
+    renewed: renewalNote(command),
+    ...(list === undefined ? {} : { list: displayName(joinPath(out, `${list}.jsonl`)) }),
+  };
+}
+
+/** Undefined for files and hashes: there each has a note of its own. */
+function listName({ batch, day, all }: Selection): string | undefined {
+  return all === true ? 'archive' : day !== undefined ? `day-${day}` : batch === undefined ? undefined : `batch-${batch}`;
+}
+
+function commandOf({ what, batch, day, all, out }: ExportArgs, format: string): string {
+  const which = [
+    ...what,
+    ...(batch === undefined ? [] : ['--batch', batch]),
+    ...(day === undefined ? [] : ['--day', day]),
+    ...(all === true ? ['--all'] : []),
+  ];
+  return ['sealtree archive export', ...which, ...(format === 'ers' ? [] : ['--format', format]), '--out', out].map(displayName).join(' ');
+}
+
+async function* exported(
+  context: ExportContext,
+  trust: Trust,
+  selection: Selection,
+  manner: Manner,
+  { progress, signal }: Pick<Call, 'progress' | 'signal'>,
+): AsyncGenerator<Outcome> {
+  const maker = new RecordMaker(context.fx, trust);
+  let done = 0;
+  for await (const page of selected(context.fx, selection)) {
+    for (let at = 0; at < page.length; at += parallel) {
+      signal.throwIfAborted();
+      const some = page.slice(at, at + parallel);
+      yield* await Promise.all(some.map(async (wanted) => await exportOne(context, maker, manner, wanted)));
+      done += some.length;
+      progress({ what: 'proofs', ...(some.at(-1)?.position ?? { done }) });
+    }
+  }
+}
+
+interface Manner {
+  readonly format: ExportFormat;
+  /** The command that gives the renewed proof: each file gets a note with it. Undefined: one note for all. */
+  readonly note: string | undefined;
+}
+
+async function exportOne(context: ExportContext, maker: RecordMaker, { format, note }: Manner, wanted: Wanted): Promise<Outcome> {
+  const { fx, out } = context;
+  try {
+    const subject = await wanted.subject();
+    const records: ExportedRecord[] = [];
+    for (const file of await format.files(context, wanted.name, subject, await maker.records(subject.leaf))) {
+      const { leaf, tsa, final } = file.record;
+      const times = timesOf(file.record);
+      const state = await writeExport(fx, out, file);
+      records.push({ file: displayName(joinPath(out, file.name)), tree: leaf.tree, tsa, ...times, final, state });
+      if (note === undefined || format.explainsItself === true) continue;
+      const content = exportNote(displayName(file.name), format, { files: 1, missing: 0, ...times }, note);
+      await writeExport(fx, out, { name: Buffer.concat([file.name, Buffer.from('.txt')]), content, ours: ourNote });
+    }
+    return { records };
+  } catch (thrown) {
+    const error = asSealError(thrown);
+    if (!ofThisDocument(error)) throw error;
+    return { records: [], missing: { what: wanted.what, error: error.toJSON() } };
+  }
+}
+
+function timesOf({ genTime, provesUntil }: ProducedRecord): Pick<ExportedRecord, 'provenSince' | 'provesUntil'> {
+  return { provenSince: isoTime(genTime), provesUntil: Number.isFinite(provesUntil) ? isoTime(provesUntil) : 'no end is known' };
 }
 
 /** Whether the others may be exported all the same: a full disk or a directory that is not writable concerns them as well. */
@@ -78,90 +160,10 @@ function ofThisDocument({ code }: SealError): boolean {
   return code.startsWith('SEAL-ARCHIVE-') || code === 'SEAL-INPUT-MISSING' || code === 'SEAL-DOC-TYPE' || code === 'SEAL-DOC-NAME';
 }
 
-async function* wantedOf(fx: ExportEffects, args: ExportArgs): AsyncGenerator<Wanted> {
-  for (const what of args.what)
-    yield {
-      what,
-      name: what.includes(':') ? Buffer.from(what.replace(':', '-')) : baseName(Buffer.from(what)),
-      leaf: async () => first(await leavesOf(fx, what)),
-    };
-  if (args.batch !== undefined) yield* documentsOf(fx, await mustFind(fx.store, args.batch), Buffer.alloc(0));
-  if (args.day !== undefined) yield* documentsOfDay(fx, args.day);
-}
-
-async function* documentsOf(fx: ExportEffects, batch: Batch, below: Buffer): AsyncGenerator<Wanted> {
-  for (let afterSeq = -1; ;) {
-    const page = await fx.store.documents(batch.id, { afterSeq, limit: 500 });
-    for (const document of page) {
-      if (document.state === 'failed') continue;
-      const name = joinPath(below, document.relPath);
-      yield { what: displayName(name), name, leaf: async () => deliveredLeaf(document, await leavesOfDocument(fx, document.id)) };
-    }
-    const last = page.at(-1);
-    if (last === undefined) return;
-    afterSeq = last.seq;
+async function* listed(outcomes: AsyncIterable<Outcome>, tally: ExportTally, head: string): AsyncGenerator<Uint8Array> {
+  yield Buffer.from(head);
+  for await (const outcome of outcomes) {
+    tally.add(outcome);
+    for (const line of [...outcome.records, ...(outcome.missing === undefined ? [] : [outcome.missing])]) yield Buffer.from(listLine(line));
   }
-}
-
-/** What a recipient holds: the signed file, the group of document and signature, or the unsigned document. */
-function deliveredLeaf(document: BatchDocument, leaves: readonly Leaf[]): Leaf {
-  const wanted = leaves.find((leaf) => leaf.kind === 'output' || leaf.kind === 'group') ?? first(leaves);
-  if (document.signature !== undefined && wanted.kind === 'document')
-    throw new SealError('SEAL-INTERNAL', 'a signed document has no leaf of its output', { where: displayName(document.relPath) });
-  return wanted;
-}
-
-function first(leaves: readonly Leaf[]): Leaf {
-  const [leaf] = leaves;
-  if (leaf === undefined) throw new SealError('SEAL-ARCHIVE-UNKNOWN', 'no leaf was found', { hint: 'run “sealtree archive check”' });
-  return leaf;
-}
-
-async function* documentsOfDay(fx: ExportEffects, day: string): AsyncGenerator<Wanted> {
-  const trees = (await fx.store.trees({})).filter((tree) => tree.id.startsWith(`${day}.`));
-  if (trees.length === 0)
-    throw new SealError('SEAL-ARCHIVE-UNKNOWN', `no tree was opened on ${day}`, {
-      hint: 'a day is written 2026-11-22, in the archive’s time zone',
-    });
-  const seen = new Set<string>();
-  for (const tree of trees) {
-    for (let after = -1; ;) {
-      const page = await fx.store.leavesPage(tree.id, after, 1000);
-      for (const { batch } of page) {
-        if (batch === undefined || seen.has(batch)) continue;
-        seen.add(batch);
-        const found = await mustFind(fx.store, batch);
-        yield* documentsOf(fx, found, joinPath(found.root, found.outPath));
-      }
-      const last = page.at(-1);
-      if (last === undefined) break;
-      after = last.index;
-    }
-  }
-}
-
-/** Too long with `.ers`, or a file stands where a directory must be. */
-const impossibleNames: ReadonlySet<string> = new Set(['ENAMETOOLONG', 'ENOTDIR', 'EEXIST', 'EISDIR']);
-
-async function write(fx: ExportEffects, out: string, name: Buffer, record: ProducedRecord): Promise<ExportedRecord> {
-  const file = joinPath(out, Buffer.concat([name, Buffer.from(record.n === 1 ? '.ers' : `.${record.n}.ers`)]));
-  try {
-    await fx.files.makeDirectory(directoryName(file));
-    await fx.files.writeDurable(file, record.der);
-  } catch (thrown) {
-    if (!impossibleNames.has(errnoOf(thrown) ?? '')) throw thrown;
-    throw new SealError('SEAL-DOC-NAME', 'the record cannot have this name', {
-      where: displayName(file),
-      hint: 'export it by its digest, SHA256:HEX, which becomes the name',
-      cause: thrown,
-    });
-  }
-  return {
-    file: displayName(file),
-    tree: record.leaf.tree,
-    tsa: record.tsa,
-    provenSince: isoTime(record.genTime),
-    provesUntil: Number.isFinite(record.provesUntil) ? isoTime(record.provesUntil) : 'no end is known',
-    final: record.final,
-  };
 }

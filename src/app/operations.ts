@@ -136,8 +136,20 @@ export const operations: { readonly [Name in OperationName]: Operation<Name> } =
   'archive.check': { mode: 'read', args: none, run: async ({ app }, _, call) => await checkArchive(app, call) },
   'archive.export': {
     mode: 'read',
-    args: exact(z.object({ what: z.array(z.string()), batch: optionalText(), day: optionalText(), out: z.string() })),
-    run: async ({ app, trust }, args, call) => await exportRecords(app.fx, await trust(), args, call),
+    args: exact(
+      z.object({
+        what: z.array(z.string()),
+        batch: optionalText(),
+        day: z
+          .string()
+          .regex(/^\d{4}-\d\d-\d\d$/, 'a day is written 2026-11-22')
+          .optional(),
+        all: z.boolean().optional(),
+        format: z.string().max(32).optional(),
+        out: z.string(),
+      }),
+    ),
+    run: async ({ app, trust }, args, call) => await exportRecords(app, await trust(), args, call),
   },
   'archive.find': { mode: 'read', args: z.object({ what: z.string() }), run: async ({ app }, args) => await findObject(app.fx, args) },
   'key.list': { mode: 'live', args: none, run: async ({ app, pool }) => await keyList(app, pool.view()) },

@@ -50,22 +50,63 @@ interface AnchoredTree {
   readonly rehashed: boolean;
 }
 
+/** A tree with the pages of it that were read last. */
+interface OpenedTree {
+  readonly anchored: AnchoredTree;
+  readonly paths: Paths;
+}
+
+/** Trees whose tokens and pages stay at hand. */
+const keptTrees = 4;
+
 /**
- * The records of one leaf, one for each timestamp over its tree, with everything that has renewed it, computed from a few pages of the
- * trees (RFC 4998 §4.2, §5). Nothing is stored: layout and encoder are versioned, so the bits are the same until the next renewal.
- * @throws SealError SEAL-ARCHIVE-OPEN while the tree is not anchored, SEAL-ARCHIVE-DAMAGED when the tree does not lead to its root
+ * Makes the records of leaves in any order, computed from a few pages of the trees (RFC 4998 §4.2, §5). What the leaves of a tree have in
+ * common is read once; what renews the tree later is seen by the next maker. Nothing is stored: layout and encoder are versioned, so the
+ * bits are the same until the next renewal.
  */
+export class RecordMaker {
+  readonly #fx: EvidenceEffects;
+  readonly #trust: Trust;
+  readonly #trees = new Map<string, Promise<OpenedTree>>();
+
+  constructor(fx: EvidenceEffects, trust: Trust) {
+    this.#fx = fx;
+    this.#trust = trust;
+  }
+
+  /**
+   * The records of one leaf, one for each timestamp over its tree, with everything that has renewed it.
+   * @throws SealError SEAL-ARCHIVE-OPEN while the tree is not anchored, SEAL-ARCHIVE-DAMAGED when the tree does not lead to its root
+   */
+  async records(leaf: Leaf): Promise<ProducedRecord[]> {
+    const { anchored, paths } = await this.#open(leaf.tree);
+    const { tree, stamps } = anchored;
+    const path = await paths.of(leaf.index);
+    demandRoot(tree, leaf, path);
+    return await Promise.all(
+      stamps.map(async (stamp) => {
+        const objects = anchored.rehashed ? await this.#fx.store.renewedObjects(tree.id, stamp.n, leaf.index, 1) : [];
+        return await produce(anchored, stamp, leaf, path, objects);
+      }),
+    );
+  }
+
+  async #open(id: string): Promise<OpenedTree> {
+    const known = this.#trees.get(id);
+    if (known !== undefined) return await known;
+    for (const oldest of [...this.#trees.keys()].slice(0, -(keptTrees - 1))) this.#trees.delete(oldest);
+    const opened = anchoredTree(this.#fx, this.#trust, id).then((anchored) => ({
+      anchored,
+      paths: new Paths(nodesOfTree(this.#fx.store, id), anchored.tree.leaves, anchored.tree.digest),
+    }));
+    this.#trees.set(id, opened);
+    return await opened;
+  }
+}
+
+/** The records of one leaf. @throws SealError as `RecordMaker.records` */
 export async function recordsOfLeaf(fx: EvidenceEffects, trust: Trust, leaf: Leaf): Promise<ProducedRecord[]> {
-  const anchored = await anchoredTree(fx, trust, leaf.tree);
-  const { tree, stamps } = anchored;
-  const path = await new Paths(nodesOfTree(fx.store, tree.id), tree.leaves, tree.digest).of(leaf.index);
-  demandRoot(tree, leaf, path);
-  return await Promise.all(
-    stamps.map(async (stamp) => {
-      const objects = anchored.rehashed ? await fx.store.renewedObjects(tree.id, stamp.n, leaf.index, 1) : [];
-      return await produce(anchored, stamp, leaf, path, objects);
-    }),
-  );
+  return await new RecordMaker(fx, trust).records(leaf);
 }
 
 /** Leaves that prove an object known by its hash, oldest first, those in trees that are not anchored yet among them. @throws SealError SEAL-ARCHIVE-UNKNOWN */

@@ -1,15 +1,10 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import { action, type GlobalOptions, type SetExit } from '../command.ts';
+import { action, type SetExit } from '../command.ts';
 import { Exit } from '../exit.ts';
+import { exportCommand } from './archive-export.ts';
 import { renewalCommands } from './archive-renew.ts';
 import { counted } from '../terminal.ts';
-
-interface ExportOptions extends GlobalOptions {
-  readonly batch?: string;
-  readonly day?: string;
-  readonly out: string;
-}
 
 /** `archive close|check|due|renew|export|find` */
 export function archiveCommands(program: Command, setExit: SetExit): void {
@@ -46,33 +41,7 @@ export function archiveCommands(program: Command, setExit: SetExit): void {
     },
   );
   renewalCommands(archive, setExit);
-  action<ExportOptions>(
-    archive
-      .command('export [files-or-hashes...]')
-      .description('evidence records (RFC 4998) of documents, given as files, as SHA256:HEX, as a batch or as a day')
-      .option('--batch <id>', 'every document of a batch')
-      .option('--day <date>', 'every document of the trees opened on a day, such as 2026-11-22')
-      .requiredOption('--out <dir>', 'where the records go; an older record of the same name is replaced'),
-    setExit,
-    async (session, what, { batch, day, out }) => {
-      const { terminal } = session;
-      const result = await session.call('archive.export', {
-        what: what.map((one) => (one.includes(':') ? one : resolve(one))),
-        out: resolve(out),
-        ...(batch === undefined ? {} : { batch }),
-        ...(day === undefined ? {} : { day }),
-      });
-      terminal.result(result);
-      for (const record of result.records)
-        terminal.print(
-          `${terminal.style('green', '✓')} ${record.file}  proven since ${record.provenSince}, proves until ${record.provesUntil}`,
-        );
-      for (const { what: missing, error } of result.missing) terminal.printError(error, `${terminal.style('yellow', '!')} ${missing}: `);
-      const first = result.missing[0];
-      if (first === undefined) return Exit.done;
-      return result.records.length > 0 ? Exit.inPart : first.error.code === 'SEAL-ARCHIVE-OPEN' ? Exit.notYet : 65;
-    },
-  );
+  exportCommand(archive, setExit);
   action(
     archive.command('find <file-or-hash>').description('is this in the archive, and since when?'),
     setExit,
