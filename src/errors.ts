@@ -69,6 +69,7 @@ export const codes = {
   'SEAL-TSA-QUOTA': { exit: 75, retryable: true, what: 'the quota of the timestamp authority is used up' },
   'SEAL-ARCHIVE-UNKNOWN': { exit: 65, retryable: false, what: 'the archive does not hold this document' },
   'SEAL-ARCHIVE-OPEN': { exit: 75, retryable: true, what: 'the tree is not anchored yet' },
+  'SEAL-ARCHIVE-FORMAT': { exit: 65, retryable: false, what: 'the record cannot be had in this format' },
   'SEAL-ARCHIVE-DAMAGED': { exit: 1, retryable: false, what: 'the archive does not check' },
   'SEAL-NOTIFY': { exit: 69, retryable: true, what: 'a notification cannot be delivered' },
   'SEAL-HTTP': { exit: 69, retryable: true, what: 'an HTTP request failed' },

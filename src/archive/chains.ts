@@ -1,10 +1,9 @@
 import { nodesOfRenewal, Paths } from './paths.ts';
-import { demandLayout } from './tree.ts';
+import { chainLeaf, demandRenewalLayout } from './renewal-leaf.ts';
 import { SealError } from '../errors.ts';
-import { digestOf } from '../formats/digests.ts';
-import { hashList, reduceTree } from '../formats/ers-hash.ts';
+import { reduceTree } from '../formats/ers-hash.ts';
 import { encodeArchiveTimeStamp } from '../formats/ers-write.ts';
-import type { DigestAlgorithm } from '../model/algorithms.ts';
+import type { XmlArchiveTimeStamp } from '../formats/xmlers-write.ts';
 import type { ArchiveToken } from '../model/archive.ts';
 import type { ChainStart, Renewal, RenewalToken } from '../model/renewal.ts';
 import type { Effects } from '../ports/effects.ts';
@@ -15,6 +14,8 @@ export interface ChainLink extends ArchiveToken {
   readonly seq: number;
   /** ArchiveTimeStamp. */
   readonly der: Buffer;
+  /** The same for an RFC 6283 record; undefined in a renewal of layout 1. */
+  readonly xml: XmlArchiveTimeStamp | undefined;
 }
 
 /** An anchored renewal. */
@@ -22,14 +23,6 @@ export interface AnchoredRenewal {
   readonly renewal: Renewal;
   readonly token: RenewalToken;
   readonly paths: Paths;
-}
-
-/**
- * What list 0 of a timestamp renewal holds for a chain: the hashes of all earlier tokens of the chain, as one group (RFC 4998 §5.2;
- * evidence-records 7, 8). @param tokens DER, frozen
- */
-export function tokenGroup(tokens: readonly Buffer[], digest: DigestAlgorithm): Buffer[] {
-  return tokens.map((token) => digestOf(digest, token));
 }
 
 /** Reads chains of archive timestamps; renewals stay at hand. Lives as long as one piece of work: a later renewal is not seen. */
@@ -52,7 +45,7 @@ export class ChainReader {
   async #read(id: string): Promise<AnchoredRenewal | undefined> {
     const [[renewal], token] = await Promise.all([this.#store.renewals({ id }), this.#store.renewalToken(id)]);
     if (renewal === undefined || token === undefined || renewal.state !== 'anchored') return undefined;
-    demandLayout(renewal.layout);
+    demandRenewalLayout(renewal.layout);
     return { renewal, token, paths: new Paths(nodesOfRenewal(this.#store, id), renewal.leaves, renewal.digest) };
   }
 
@@ -74,20 +67,18 @@ export class ChainReader {
       const found = await this.renewal(id);
       if (found === undefined) continue;
       const { renewal, token, paths } = found;
-      const lists = [tokenGroup(tokens, renewal.digest), ...(await paths.of(leaf)).map((hash) => [hash])];
+      const own = chainLeaf(tokens, renewal.digest, renewal.layout);
+      const path = (await paths.of(leaf)).map((hash) => [hash]);
+      const lists = [...own.der, ...path];
       demandRenewalRoot(renewal, reduceTree(lists, renewal.digest), 'tree' in start ? start.tree : start.renewal);
       const der = encodeArchiveTimeStamp({ digestAlgorithm: renewal.digest, reducedHashtree: lists, timeStamp: token.token });
+      const xml = own.xml && { hashTree: [...own.xml, ...path], timeStamp: token.token };
       const { tsa, genTime, accuracy, frozen } = token;
-      links.push({ seq: renewal.seq, der, token: token.token, tsa, genTime, accuracy, frozen });
+      links.push({ seq: renewal.seq, der, xml, token: token.token, tsa, genTime, accuracy, frozen });
       tokens.push(token.token);
     }
     return links;
   }
-}
-
-/** The leaf that stands for a chain in a timestamp renewal. */
-export function chainLeaf(tokens: readonly Buffer[], digest: DigestAlgorithm): Buffer {
-  return hashList(tokenGroup(tokens, digest), digest);
 }
 
 /** A record that does not lead to the stamped root must not leave the house. */

@@ -1,5 +1,5 @@
 import { ChainReader } from './chains.ts';
-import { chainsOfLeaf, type StampedTree } from './leaf-chains.ts';
+import { chainsOfLeaf, chainsOfTree, type StampedTree } from './leaf-chains.ts';
 import { nodesOfTree, Paths } from './paths.ts';
 import { levelsAbove, demandLayout, keptStep, pathIn, tileLeaves } from './tree.ts';
 import { SealError } from '../errors.ts';
@@ -7,9 +7,11 @@ import { digestLengths } from '../formats/digests.ts';
 import { reduceTree } from '../formats/ers-hash.ts';
 import { assembleEvidenceRecord, recordWriter } from '../formats/ers-write.ts';
 import { parseTimestampToken } from '../formats/tsp.ts';
+import { encodeXmlEvidenceRecord } from '../formats/xmlers-write.ts';
 import { judgeTimestamp } from '../pki/timestamps.ts';
 import type { Leaf, Tree, TreeToken } from '../model/archive.ts';
 import type { RenewedObject } from '../model/renewal.ts';
+import type { RecordChains } from './renewal-leaf.ts';
 import type { Trust } from '../pki/trust.ts';
 import type { Effects } from '../ports/effects.ts';
 
@@ -19,6 +21,11 @@ type EvidenceEffects = Pick<Effects, 'store'>;
 export interface ProducedRecord {
   /** DER EvidenceRecord, Basis-ERS profile. */
   readonly der: Buffer;
+  /**
+   * The same as RFC 6283 evidence record. @throws SealError SEAL-ARCHIVE-FORMAT when a renewal in it is of layout 1: its timestamp covers the
+   * RFC 4998 form alone
+   */
+  readonly xml: () => Buffer;
   /** The leaf it proves; its members stand in the first list. */
   readonly leaf: Leaf;
   /** 1, or 2 for the second of two independent timestamps: `x.ers`, `x.2.ers`. */
@@ -264,8 +271,18 @@ function demandRoot(tree: Tree, leaf: Leaf, path: readonly Buffer[]): void {
 }
 
 /** A record of one chain. */
-function direct({ n, first, provesUntil, final, write }: Stamp, leaf: Leaf, path: readonly Buffer[]): ProducedRecord {
-  return { der: write(leaf.members, path), leaf, n, tsa: first.tsa, genTime: first.genTime, provesUntil, final };
+function direct(stamp: Stamp, leaf: Leaf, path: readonly Buffer[]): ProducedRecord {
+  const { n, first, provesUntil, final, write } = stamp;
+  const xml = (): Buffer => xmlRecord(leaf, chainsOfTree(stamp, leaf, path).xml);
+  return { der: write(leaf.members, path), xml, leaf, n, tsa: first.tsa, genTime: first.genTime, provesUntil, final };
+}
+
+function xmlRecord({ tree }: Leaf, chains: RecordChains['xml']): Buffer {
+  if (chains !== undefined) return encodeXmlEvidenceRecord(chains);
+  throw new SealError('SEAL-ARCHIVE-FORMAT', 'the record was renewed before records were kept ready for XML', {
+    where: tree,
+    hint: 'export it as RFC 4998 record, --format ers',
+  });
 }
 
 async function produce(
@@ -276,10 +293,11 @@ async function produce(
   objects: readonly RenewedObject[],
 ): Promise<ProducedRecord> {
   if (objects.length === 0) return direct(stamp, leaf, path);
-  const { chains, last, final } = await chainsOfLeaf(reader, stamp, leaf, path, objects);
+  const { chains, last, final, xml } = await chainsOfLeaf(reader, stamp, leaf, path, objects);
   const { tsa, genTime } = stamp.first;
   return {
     der: assembleEvidenceRecord(chains),
+    xml: () => xmlRecord(leaf, xml),
     leaf,
     n: stamp.n,
     tsa,

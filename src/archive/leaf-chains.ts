@@ -1,7 +1,8 @@
-import { demandRenewalRoot, type ChainLink, type ChainReader } from './chains.ts';
-import { digestOf } from '../formats/digests.ts';
+import { demandRenewalRoot, type AnchoredRenewal, type ChainLink, type ChainReader } from './chains.ts';
+import { objectLeaf, type RecordChains, type RenewalLeaf } from './renewal-leaf.ts';
 import { reduceTree } from '../formats/ers-hash.ts';
-import { assembleSequence, encodeArchiveTimeStamp, type EncodedChain } from '../formats/ers-write.ts';
+import { encodeArchiveTimeStamp, type EncodedChain } from '../formats/ers-write.ts';
+import type { XmlArchiveTimeStampChain } from '../formats/xmlers-write.ts';
 import type { DigestAlgorithm } from '../model/algorithms.ts';
 import type { ArchiveToken, Leaf } from '../model/archive.ts';
 import type { RenewedObject } from '../model/renewal.ts';
@@ -15,20 +16,17 @@ export interface StampedTree {
 }
 
 /** The chains of one record, and the last timestamp in them: until when it proves. */
-export interface LeafChains {
-  readonly chains: readonly EncodedChain[];
+export interface LeafChains extends RecordChains {
   readonly last: ArchiveToken;
   /** No token in it changes any more. */
   readonly final: boolean;
 }
 
-/**
- * h' of an object's members: H(H(d) ‖ ha), document hash first, unsorted (RFC 4998 §5.3; evidence-records 10).
- * @param members H(d) with the new digest @param chains the record's earlier chains: ha is the hash of their sequence
- */
-export function renewedMembers(members: readonly Buffer[], chains: readonly EncodedChain[], digest: DigestAlgorithm): Buffer[] {
-  const ha = digestOf(digest, assembleSequence(chains));
-  return members.map((member) => digestOf(digest, member, ha));
+/** What the record of a leaf is that no hash-tree renewal holds: the one chain of its tree. @param path of the leaf in its tree */
+export function chainsOfTree(tree: StampedTree, { members }: Pick<Leaf, 'members'>, path: readonly Buffer[]): RecordChains {
+  const record = new GrowingRecord();
+  record.add(tree.digest, { der: [members], xml: [members] }, path, tree.first, tree.links);
+  return record;
 }
 
 /**
@@ -45,31 +43,52 @@ export async function chainsOfLeaf(
   objects: readonly RenewedObject[],
   before = Infinity,
 ): Promise<LeafChains> {
-  const anchored = [];
+  const anchored: (AnchoredRenewal & { readonly object: RenewedObject })[] = [];
   for (const object of objects) {
     const found = await reader.renewal(object.renewal);
     if (found !== undefined && found.renewal.seq < before) anchored.push({ object, ...found });
   }
-  const first = encodeArchiveTimeStamp({
-    digestAlgorithm: tree.digest,
-    reducedHashtree: [leaf.members, ...path.map((hash) => [hash])],
-    timeStamp: tree.first.token,
-  });
-  const tokens: ArchiveToken[] = [];
-  const chains: EncodedChain[] = [];
-  const add = (digest: DigestAlgorithm, own: ArchiveToken, der: Buffer, links: readonly ChainLink[], end: number): void => {
-    const following = links.filter(({ seq }) => seq < end);
-    chains.push({ digest, timestamps: [der, ...following.map((link) => link.der)] });
-    tokens.push(own, ...following);
+  const upTo = (links: readonly ChainLink[], position: number): ChainLink[] => {
+    const end = anchored[position]?.renewal.seq ?? before;
+    return links.filter(({ seq }) => seq < end);
   };
-  add(tree.digest, tree.first, first, tree.links, anchored[0]?.renewal.seq ?? before);
+  const record = new GrowingRecord();
+  record.add(tree.digest, { der: [leaf.members], xml: [leaf.members] }, path, tree.first, upTo(tree.links, 0));
   for (const [position, { object, renewal, token, paths }] of anchored.entries()) {
     const { digest } = renewal;
-    const lists = [renewedMembers(object.members, chains, digest), ...(await paths.of(object.position)).map((hash) => [hash])];
-    demandRenewalRoot(renewal, reduceTree(lists, digest), `leaf ${leaf.index} of ${leaf.tree}`);
-    const der = encodeArchiveTimeStamp({ digestAlgorithm: digest, reducedHashtree: lists, timeStamp: token.token });
+    const own = objectLeaf(object.members, record, digest, renewal.layout);
+    const way = await paths.of(object.position);
+    demandRenewalRoot(renewal, reduceTree([[own.hash], ...listed(way)], digest), `leaf ${leaf.index} of ${leaf.tree}`);
     const links = await reader.links({ renewal: renewal.id }, tree.n, token.token);
-    add(digest, token, der, links, anchored[position + 1]?.renewal.seq ?? before);
+    record.add(digest, own, way, token, upTo(links, position + 1));
   }
-  return { chains, last: tokens.at(-1) ?? tree.first, final: tokens.every(({ frozen }) => frozen) };
+  const { chains, xml, tokens } = record;
+  return { chains, xml, last: tokens.at(-1) ?? tree.first, final: tokens.every(({ frozen }) => frozen) };
+}
+
+/** Lists of a reduced hash tree below the tree that a timestamp closes. */
+type OwnLists = Pick<RenewalLeaf, 'der' | 'xml'>;
+
+/** The chains of one record in both forms, while they are put together. */
+class GrowingRecord implements RecordChains {
+  readonly chains: EncodedChain[] = [];
+  readonly tokens: ArchiveToken[] = [];
+  xml: XmlArchiveTimeStampChain[] | undefined = [];
+
+  /** Begins a chain. @param path above the lists @param following what renews its first timestamp */
+  add(digest: DigestAlgorithm, own: OwnLists, path: readonly Buffer[], first: ArchiveToken, following: readonly ChainLink[]): void {
+    const above = listed(path);
+    const timeStamp = first.token;
+    const der = encodeArchiveTimeStamp({ digestAlgorithm: digest, reducedHashtree: [...own.der, ...above], timeStamp });
+    const xml = own.xml && { hashTree: [...own.xml, ...above], timeStamp };
+    this.chains.push({ digest, timestamps: [der, ...following.map((link) => link.der)] });
+    this.tokens.push(first, ...following);
+    const forms = [xml, ...following.map((link) => link.xml)].filter((form) => form !== undefined);
+    if (forms.length <= following.length) this.xml = undefined;
+    else this.xml?.push({ digest, timestamps: forms });
+  }
+}
+
+function listed(path: readonly Buffer[]): Buffer[][] {
+  return path.map((hash) => [hash]);
 }

@@ -1,11 +1,11 @@
 import { ChainReader } from './chains.ts';
-import { chainsOfLeaf, renewedMembers, type StampedTree } from './leaf-chains.ts';
+import { chainsOfLeaf, type StampedTree } from './leaf-chains.ts';
 import { leafPieces, nodesOfRenewal, nodesOfTree, Paths } from './paths.ts';
 import { ownMembers } from './rehash-own.ts';
+import { objectLeaf, renewalLayout } from './renewal-leaf.ts';
 import { dayAt } from './schedule.ts';
 import { currentLayout } from './tree.ts';
 import { treePages } from './tree-pages.ts';
-import { hashList } from '../formats/ers-hash.ts';
 import { catalogueVersion } from '../pki/catalogue.ts';
 import type { ClosingEffects, ClosingSettings } from './close.ts';
 import type { DigestAlgorithm } from '../model/algorithms.ts';
@@ -79,7 +79,7 @@ export async function rehashTrees(fx: ClosingEffects, { archive }: Pick<ClosingS
       work.onLeaves?.(Math.min(pageLeaves, tree.leaves - first));
       if (complete.length === 0 || dryRun) continue;
       const at = fx.clock.now();
-      renewal ??= await fx.store.openHashTreeRenewal({ date: dayAt(archive, at), at, n, digest, layout: currentLayout });
+      renewal ??= await fx.store.openHashTreeRenewal({ date: dayAt(archive, at), at, n, digest, layout: renewalLayout });
       await fx.store.addRenewedObjects(
         renewal.id,
         complete.map(({ object }) => object),
@@ -94,7 +94,7 @@ export async function rehashTrees(fx: ClosingEffects, { archive }: Pick<ClosingS
 async function seal(fx: ClosingEffects, id: string, leaves: number, actor: string): Promise<Renewal> {
   const [open] = await fx.store.renewals({ id });
   if (open === undefined) throw new Error(`renewal ${id} is gone`);
-  const { root, nodes } = await fx.trees.build(leafPieces(nodesOfRenewal(fx.store, id), leaves), open.digest, open.layout);
+  const { root, nodes } = await fx.trees.build(leafPieces(nodesOfRenewal(fx.store, id), leaves), open.digest, currentLayout);
   const at = fx.clock.now();
   const sealed = await fx.store.sealHashTreeRenewal(id, at, root, nodes);
   await fx.store.audit({
@@ -194,7 +194,7 @@ class TreePages {
         continue;
       }
       const { index, tree } = leaf;
-      complete.push({ object: { tree, index, members: hashes }, leaf: hashList(renewedMembers(hashes, chains.chains, digest), digest) });
+      complete.push({ object: { tree, index, members: hashes }, leaf: objectLeaf(hashes, chains, digest, renewalLayout).hash });
     }
     return { complete, open };
   }

@@ -1,4 +1,5 @@
-import { chainLeaf, ChainReader } from './chains.ts';
+import { ChainReader } from './chains.ts';
+import { chainLeaf, renewalLayout } from './renewal-leaf.ts';
 import { dayAt } from './schedule.ts';
 import { currentLayout } from './tree.ts';
 import { treePages } from './tree-pages.ts';
@@ -100,7 +101,8 @@ export async function planTimestampRenewal(
       chainLeaf(
         tokens.map(({ token }) => token),
         digest,
-      ),
+        renewalLayout,
+      ).hash,
     );
   }
   const sorted = [...groups.values()].sort((a, b) => a.n - b.n || a.digest.localeCompare(b.digest));
@@ -121,7 +123,7 @@ export async function sealTimestampRenewals(
   const sealed: Renewal[] = [];
   for (const { n, digest, starts, leaves } of plan.groups) {
     const { root, nodes } = await fx.trees.build(whole(leaves), digest, currentLayout);
-    const wanted = { date: dayAt(archive, at), at, n, digest, layout: currentLayout };
+    const wanted = { date: dayAt(archive, at), at, n, digest, layout: renewalLayout };
     const renewal = await fx.store.sealTimestampRenewal({ ...wanted, chains: starts, leaves, root, nodes });
     await fx.store.audit({
       at,

@@ -68,6 +68,7 @@ export const remedies: Readonly<Record<ErrorCode, string>> = {
   'SEAL-TSA-QUOTA': 'order more timestamps, raise “quota”, or name a second authority; it goes on by itself with the next period',
   'SEAL-ARCHIVE-UNKNOWN': 'check that it is the delivered file, byte for byte; “sealtree archive find” tells',
   'SEAL-ARCHIVE-OPEN': 'wait for the closing, or close now with “sealtree archive close”',
+  'SEAL-ARCHIVE-FORMAT': 'export it in another format; “sealtree archive export --help” names them',
   'SEAL-ARCHIVE-DAMAGED': 'stop the daemon, keep a copy of the data directory, and put the last backup back',
   'SEAL-NOTIFY': 'look at “notify:” of the configuration and at the server; “sealtree check --notify” tries it',
   'SEAL-HTTP': 'check the address, the network and the server',
