@@ -1,6 +1,7 @@
 import { anchorInOrder, stampRoot, type Anchored, type Attempt } from './anchoring.ts';
 import { completeToken } from './token-material.ts';
 import { SealError } from '../errors.ts';
+import { sha256 } from '../formats/digests.ts';
 import type { ClosingEffects, ClosingSettings } from './close.ts';
 import type { Renewal, RenewalToken } from '../model/renewal.ts';
 
@@ -47,7 +48,15 @@ async function anchorRenewal(
     at,
     actor: 'sealtree',
     action: 'renewal-anchored',
-    details: { renewal: id, kind, n, tsa, genTime: new Date(genTime).toISOString(), root: root.toString('hex') },
+    details: {
+      renewal: id,
+      kind,
+      n,
+      tsa,
+      genTime: new Date(genTime).toISOString(),
+      root: root.toString('hex'),
+      token: sha256(token.token).toString('hex'),
+    },
   });
   fx.log.info({ renewal: id, kind, n, tsa }, 'renewal anchored');
   return token;

@@ -10,6 +10,7 @@ import type { Effects } from '../ports/effects.ts';
 
 /** A timestamp that renews those before it in its chain: the same in every record of the chain. */
 export interface ChainLink extends ArchiveToken {
+  readonly renewal: string;
   /** Of the renewal. */
   readonly seq: number;
   /** ArchiveTimeStamp. */
@@ -74,7 +75,7 @@ export class ChainReader {
       const der = encodeArchiveTimeStamp({ digestAlgorithm: renewal.digest, reducedHashtree: lists, timeStamp: token.token });
       const xml = own.xml && { hashTree: [...own.xml, ...path], timeStamp: token.token };
       const { tsa, genTime, accuracy, frozen } = token;
-      links.push({ seq: renewal.seq, der, xml, token: token.token, tsa, genTime, accuracy, frozen });
+      links.push({ renewal: id, seq: renewal.seq, der, xml, token: token.token, tsa, genTime, accuracy, frozen });
       tokens.push(token.token);
     }
     return links;

@@ -1,3 +1,5 @@
+import { asSealError } from '../errors.ts';
+
 /** What reading the archive back has found. */
 export interface CheckFinding {
   /** `damage`: what was written is not what is there, or proves something else. `notice`: true, but somebody should know. */
@@ -13,4 +15,15 @@ export function damage(where: string, what: string): CheckFinding {
 
 export function notice(where: string, what: string): CheckFinding {
   return { severity: 'notice', where, what };
+}
+
+/** Rows that are missing or malformed below a tree are damage, not the end of the check. @throws whatever else `check` throws */
+export async function orDamage(where: string, check: () => Promise<CheckFinding[]>): Promise<CheckFinding[]> {
+  try {
+    return await check();
+  } catch (thrown) {
+    const { code, message } = asSealError(thrown);
+    if (code === 'SEAL-STORE-CORRUPT' || code === 'SEAL-INTERNAL') return [damage(where, message)];
+    throw thrown;
+  }
 }

@@ -1,9 +1,10 @@
 import { damage, type CheckFinding } from './check-findings.ts';
+import type { NumberedToken } from './check-hash-tree.ts';
 import { auditObject, bareToken } from './links.ts';
 import { auditFault, auditStart } from '../formats/audit.ts';
-import { digestOf } from '../formats/digests.ts';
+import { digestOf, sha256 } from '../formats/digests.ts';
 import type { DigestAlgorithm } from '../model/algorithms.ts';
-import type { Leaf, Tree, TreeToken } from '../model/archive.ts';
+import type { AuditRow, Leaf, Tree, TreeToken } from '../model/archive.ts';
 import type { Effects } from '../ports/effects.ts';
 
 /** Audit lines read at once. */
@@ -15,27 +16,47 @@ interface HeldHash {
 }
 
 /**
- * Follows what holds the days together: each tree's token in a later tree, heads of the audit log in the trees of their time. Collects
- * while the trees are read, judges at the end.
+ * Follows what holds the days together: each tree's token in a later tree, heads of the audit log in the trees of their time, and the hash of each
+ * token in the audit log. Collects while the trees are read, judges at the end.
  */
 export class LinkCheck {
   readonly #tokens: { readonly tree: Tree; readonly position: number; readonly bare: Buffer }[] = [];
   readonly #trees: Tree[] = [];
   readonly #heldTokens = new Map<string, HeldHash>();
   readonly #heldHeads = new Map<string, HeldHash>();
+  /** Tree or renewal and number of the timestamp → what is kept of it. */
+  readonly #stamps = new Map<string, { readonly frozen: boolean; readonly name: string; readonly hash: string }>();
+  /** What the audit log tells otherwise of timestamps. */
+  readonly #others = new Map<string, CheckFinding>();
+  readonly #lastLine: number;
+
+  /** @param lastLine of the audit log when the check began: what later lines tell of may be younger than what was read */
+  constructor(lastLine: number) {
+    this.#lastLine = lastLine;
+  }
 
   leaf({ kind, hash, tree }: Leaf, digest: DigestAlgorithm): void {
     if (kind === 'previous-token') this.#heldTokens.set(hash.toString('latin1'), { tree, digest });
     if (kind === 'audit-head') this.#heldHeads.set(hash.toString('latin1'), { tree, digest });
   }
 
-  tree(tree: Tree, [first]: readonly TreeToken[]): void {
+  tree(tree: Tree, tokens: readonly TreeToken[]): void {
+    const [first] = tokens;
     this.#trees.push(tree);
+    this.tokens(tree.id, tokens);
     if (first === undefined) return;
     try {
       this.#tokens.push({ tree, position: this.#trees.length, bare: bareToken(first.token) });
     } catch {
       // Reported where the tokens are read.
+    }
+  }
+
+  /** Timestamps over a tree or a renewal. */
+  tokens(where: string, tokens: readonly NumberedToken[]): void {
+    for (const { token, frozen, n } of tokens) {
+      const name = n === undefined ? 'its timestamp' : `timestamp ${n}`;
+      this.#stamps.set(`${where} ${n ?? 1}`, { frozen, name, hash: sha256(token).toString('hex') });
     }
   }
 
@@ -80,9 +101,28 @@ export class LinkCheck {
           const hash = digest === 'sha256' ? row.hash : digestOf(digest, auditObject(previous.hash, row));
           missing.delete(hash.toString('latin1'));
         }
+        this.#written(row);
         previous = row;
       }
     }
-    return [...missing.values()].map(({ tree }) => damage(tree, 'holds a line of the audit log that is not there any more'));
+    return [
+      ...this.#others.values(),
+      ...[...missing.values()].map(({ tree }) => damage(tree, 'holds a line of the audit log that is not there any more')),
+    ];
+  }
+
+  /** A line that tells of a timestamp. The last one about it counts: after a restored backup a tree may have been stamped again. */
+  #written({ seq, action, details: { tree, renewal, n, token } }: AuditRow): void {
+    const frozen = action === 'token-frozen';
+    const where = tree ?? renewal;
+    if (seq > this.#lastLine || typeof where !== 'string') return;
+    if (action !== 'tree-anchored' && action !== 'renewal-anchored' && !frozen) return;
+    const key = `${where} ${tree !== undefined && typeof n === 'number' ? n : 1}`;
+    const kept = this.#stamps.get(key);
+    if (kept === undefined)
+      this.#others.set(key, damage(where, `its timestamp, of which line ${seq} of the audit log tells, is not there`));
+    if (kept === undefined || kept.frozen !== frozen || typeof token !== 'string') return;
+    if (kept.hash === token) this.#others.delete(key);
+    else this.#others.set(key, damage(where, `${kept.name} is not the one that line ${seq} of the audit log tells of`));
   }
 }

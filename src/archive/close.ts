@@ -6,6 +6,7 @@ import { dayAt } from './schedule.ts';
 import { completeToken } from './token-material.ts';
 import { demandLayout } from './tree.ts';
 import { SealError } from '../errors.ts';
+import { sha256 } from '../formats/digests.ts';
 import type { TsaChoice } from '../pki/tsa-selection.ts';
 import type { SealReason } from './schedule.ts';
 import type { ArchiveConfig } from '../model/config.ts';
@@ -96,7 +97,14 @@ export async function anchorTree(
     at,
     actor: 'sealtree',
     action: 'tree-anchored',
-    details: { tree: tree.id, n, tsa, genTime: new Date(genTime).toISOString(), root: root.toString('hex') },
+    details: {
+      tree: tree.id,
+      n,
+      tsa,
+      genTime: new Date(genTime).toISOString(),
+      root: root.toString('hex'),
+      token: sha256(token.token).toString('hex'),
+    },
   });
   if (Math.abs(genTime - at) > clockTolerance)
     fx.log.error({ tree: tree.id, tsa, genTime, clock: at }, 'the clock of this machine and the timestamp authority differ');

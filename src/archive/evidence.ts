@@ -1,5 +1,5 @@
 import { ChainReader } from './chains.ts';
-import { chainsOfLeaf, chainsOfTree, type StampedTree } from './leaf-chains.ts';
+import { chainsOfLeaf, chainsOfTree, objectsByLeaf, type StampedTree } from './leaf-chains.ts';
 import { nodesOfTree, Paths } from './paths.ts';
 import { levelsAbove, demandLayout, keptStep, pathIn, tileLeaves } from './tree.ts';
 import { SealError } from '../errors.ts';
@@ -172,18 +172,14 @@ export async function* recordsOfTree(fx: EvidenceEffects, trust: Trust, id: stri
       }
       continue;
     }
-    const objects = await Promise.all(stamps.map(async ({ n }) => byLeaf(await fx.store.renewedObjects(tree.id, n, first, pageLeaves))));
+    const objects = await Promise.all(
+      stamps.map(async ({ n }) => objectsByLeaf(await fx.store.renewedObjects(tree.id, n, first, pageLeaves))),
+    );
     for (const leaf of leaves) {
       const path = pathOf(leaf);
       for (const [k, stamp] of stamps.entries()) yield await produce(anchored, stamp, leaf, path, objects[k]?.get(leaf.index) ?? []);
     }
   }
-}
-
-function byLeaf(objects: readonly RenewedObject[]): Map<number, RenewedObject[]> {
-  const found = new Map<number, RenewedObject[]>();
-  for (const object of objects) found.set(object.index, [...(found.get(object.index) ?? []), object]);
-  return found;
 }
 
 /** Paths of consecutive leaves, page by page, tile by tile: what lies above a tile is looked up once. */

@@ -1,4 +1,5 @@
 import { completeToken } from './token-material.ts';
+import { sha256 } from '../formats/digests.ts';
 import { checkBasisErs } from '../formats/tsp-basis-ers.ts';
 import type { TreeToken } from '../model/archive.ts';
 import type { Trust } from '../pki/trust.ts';
@@ -39,7 +40,7 @@ export async function freezeToken(
     at: fx.clock.now(),
     actor: 'sealtree',
     action: 'token-frozen',
-    details: { tree: token.tree, n: token.n, tsa: token.tsa },
+    details: { tree: token.tree, n: token.n, tsa: token.tsa, token: sha256(final).toString('hex') },
   });
   return [];
 }

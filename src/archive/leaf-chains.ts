@@ -15,6 +15,17 @@ export interface StampedTree {
   readonly links: readonly ChainLink[];
 }
 
+/** Objects by the leaf of their tree, those of a leaf in the order of the renewals. */
+export function objectsByLeaf(objects: readonly RenewedObject[]): Map<number, RenewedObject[]> {
+  const found = new Map<number, RenewedObject[]>();
+  for (const object of objects) {
+    const same = found.get(object.index);
+    if (same === undefined) found.set(object.index, [object]);
+    else same.push(object);
+  }
+  return found;
+}
+
 /** The chains of one record, and the last timestamp in them: until when it proves. */
 export interface LeafChains extends RecordChains {
   readonly last: ArchiveToken;

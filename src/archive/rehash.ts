@@ -1,5 +1,5 @@
 import { ChainReader } from './chains.ts';
-import { chainsOfLeaf, type StampedTree } from './leaf-chains.ts';
+import { chainsOfLeaf, objectsByLeaf, type StampedTree } from './leaf-chains.ts';
 import { leafPieces, nodesOfRenewal, nodesOfTree, Paths } from './paths.ts';
 import { ownMembers } from './rehash-own.ts';
 import { objectLeaf, renewalLayout } from './renewal-leaf.ts';
@@ -169,7 +169,8 @@ class TreePages {
       store.leavesPage(this.#tree.id, first - 1, pageLeaves),
       store.renewedObjects(this.#tree.id, this.#stamped.n, first, pageLeaves),
     ]);
-    const held = (leaf: Leaf): RenewedObject[] => objects.filter(({ index }) => index === leaf.index);
+    const byLeaf = objectsByLeaf(objects);
+    const held = (leaf: Leaf): RenewedObject[] => byLeaf.get(leaf.index) ?? [];
     // Twins share a leaf.
     const leaves = [...new Map(rows.map((leaf) => [leaf.index, leaf])).values()].filter((leaf) => {
       const last = held(leaf).at(-1);

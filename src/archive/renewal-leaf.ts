@@ -11,9 +11,14 @@ import type { DigestAlgorithm } from '../model/algorithms.ts';
  */
 export const renewalLayout = 2;
 
+/** False for a renewal of a newer version. */
+export function knowsRenewalLayout(layout: number): boolean {
+  return layout === 1 || layout === renewalLayout;
+}
+
 /** @throws SealError SEAL-STORE-SCHEMA for a renewal of a newer version */
 export function demandRenewalLayout(layout: number): void {
-  if (layout !== 1 && layout !== renewalLayout)
+  if (!knowsRenewalLayout(layout))
     throw new SealError('SEAL-STORE-SCHEMA', `renewal of layout ${layout}, known are 1 and ${renewalLayout}`, {
       hint: 'run the version of Sealtree that wrote this archive, or a newer one',
     });

@@ -2,6 +2,7 @@ import { anchorRenewals } from './anchor-renewals.ts';
 import { finalToken } from './freeze.ts';
 import { planTimestampRenewal, sealTimestampRenewals, type LiveChain, type RenewalPlan } from './renew.ts';
 import { pauses, Retries } from './retries.ts';
+import { sha256 } from '../formats/digests.ts';
 import type { InTurn } from '../model/in-turn.ts';
 import type { ClosingEffects, ClosingSettings } from './close.ts';
 import type { ErrorReport } from '../errors.ts';
@@ -110,7 +111,7 @@ export class Renewing {
         at: clock.now(),
         actor: 'sealtree',
         action: 'token-frozen',
-        details: { renewal: token.renewal, tsa: token.tsa },
+        details: { renewal: token.renewal, tsa: token.tsa, token: sha256(final).toString('hex') },
       });
       this.#retries.succeeded(key);
     }

@@ -28,6 +28,14 @@ export function integrity({ db }: Connection, auditRows: Methods['auditRows']): 
        WHERE n >= t.first_leaf / ${tileSize} AND n < (t.first_leaf + t.leaves + ${tileSize - 1}) / ${tileSize}) AS bytes
     FROM trees AS t ORDER BY t.seq`);
 
+  const renewals = db.prepare<[], TreeSum>(`SELECT r.id, r.digest, r.leaves,
+      coalesce(CASE r.kind WHEN 'timestamps' THEN c.rows ELSE o.rows END, 0) AS rows, coalesce(n.bytes, 0) AS bytes
+    FROM renewals AS r
+    LEFT JOIN (SELECT renewal, count(*) AS rows FROM renewal_chains GROUP BY renewal) AS c ON c.renewal = r.seq
+    LEFT JOIN (SELECT renewal, count(*) AS rows FROM renewal_objects GROUP BY renewal) AS o ON o.renewal = r.seq
+    LEFT JOIN (SELECT renewal, sum(length(hashes)) AS bytes FROM renewal_nodes WHERE level = 0 GROUP BY renewal) AS n ON n.renewal = r.seq
+    ORDER BY r.seq`);
+
   const miscounted = db.prepare<[], Miscounted>(`
     WITH counted AS (SELECT ${tallyColumns} FROM batches AS b WHERE ${ended} GROUP BY b.state)
     SELECT 'batches that are ' || state AS what FROM (
@@ -59,14 +67,22 @@ export function integrity({ db }: Connection, auditRows: Methods['auditRows']): 
     }
   };
 
-  const leaves = (): string[] =>
-    trees
-      .all()
+  const leaves = (what: string, sums: readonly TreeSum[]): string[] =>
+    sums
       .filter(({ digest, leaves: count, rows, bytes }) => rows !== count || bytes !== count * digestLengths[digest])
-      .map(({ id, leaves: count, rows, bytes }) => `tree ${id} has ${count} leaves, but ${rows} rows and ${bytes} bytes of hashes`);
+      .map(({ id, leaves: count, rows, bytes }) => `${what} ${id} has ${count} leaves, but ${rows} rows and ${bytes} bytes of hashes`);
 
   const tallies = (): string[] =>
     [...miscounted.all(), ...miscountedKeys.all()].map(({ what }) => `the counts of ${what} are not those of their rows`);
 
-  return { integrity: () => [...pages(), ...foreignKeys(), ...audit(), ...leaves(), ...tallies()] };
+  return {
+    integrity: () => [
+      ...pages(),
+      ...foreignKeys(),
+      ...audit(),
+      ...leaves('tree', trees.all()),
+      ...leaves('renewal', renewals.all()),
+      ...tallies(),
+    ],
+  };
 }

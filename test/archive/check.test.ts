@@ -94,7 +94,7 @@ void test('every kind of damage is named with its place', async (t) => {
   assert.match(members, /is not the hash of its members/);
 
   const nodes = await said({ nodes: (...args: Parameters<Store['nodes']>) => store.nodes(...args).then(flip) });
-  assert.match(nodes, /kept nodes of level 8/);
+  assert.match(nodes, /kept node 1 of level 8 is not that of its leaves/);
 
   const material = await said({ batchBlobs: (batch: string) => store.batchBlobs(batch).then((blobs) => blobs.slice(1)) });
   assert.match(material, /batch: 1 of 2 pieces of its material are missing/);

@@ -1,7 +1,7 @@
 import type { TestContext } from 'node:test';
 import { CollectingLog } from './log.ts';
 import { ManualClock } from './clock.ts';
-import { temporaryStore } from './store.ts';
+import { temporaryStoreFile } from './store.ts';
 import { testAuthority, type TestAuthority } from './authority.ts';
 import { treeWorker } from '../../src/effects/trees.ts';
 import { SealError } from '../../src/errors.ts';
@@ -47,6 +47,8 @@ export interface TestArchive {
   readonly log: CollectingLog;
   readonly authority: TestAuthority;
   readonly tsas: readonly (TimestampAuthority & { down: boolean })[];
+  /** Of the database. */
+  readonly file: string;
 }
 
 /** A real store, a real tree worker, and a trust centre with two authorities, all ended with the test. */
@@ -57,11 +59,12 @@ export async function testArchive(t: TestContext, archive: Partial<ClosingSettin
   const trees = treeWorker();
   t.after(() => trees.close());
   const tsas = [testTsa(authority, clock, 'first'), testTsa(authority, clock, 'second')];
+  const { store, file } = await temporaryStoreFile(t, clock);
   const fx = {
     clock,
     log,
     trees,
-    store: await temporaryStore(t, clock),
+    store,
     revocation: freshCrls(authority, clock),
     tsas: new Map(tsas.map((tsa) => [tsa.name, tsa])),
   };
@@ -83,7 +86,7 @@ export async function testArchive(t: TestContext, archive: Partial<ClosingSettin
       revocationMode: 'require',
     }),
   };
-  return { fx, settings, clock, log, authority, tsas };
+  return { fx, settings, clock, log, authority, tsas, file };
 }
 
 /** Stand-ins for documents: their bytes are their names. */

@@ -34,7 +34,7 @@ export function archiveCommands(program: Command, setExit: SetExit): void {
         terminal.print(`${severity === 'damage' ? terminal.style('red', '✗') : terminal.style('yellow', '!')} ${where}: ${what}`);
       terminal.print(
         report.sound
-          ? `${terminal.style('green', '✓')} the archive is sound: ${counted(report.trees, 'tree')}, ${counted(report.leaves, 'leaf', 'leaves')}, ${counted(report.tokens, 'timestamp')}`
+          ? `${terminal.style('green', '✓')} the archive is sound: ${counted(report.trees, 'tree')}, ${report.renewals === 0 ? '' : `${counted(report.renewals, 'renewal')}, `}${counted(report.leaves, 'leaf', 'leaves')}, ${counted(report.tokens, 'timestamp')}`
           : terminal.style('red', 'the archive is damaged: stop the daemon and restore the last backup'),
       );
       return report.sound ? Exit.done : Exit.invalid;
