@@ -86,6 +86,7 @@ export class Drive {
     const began = clock.monotonic();
     this.#waits = true;
     await clock.sleep(Math.max(0, ms), AbortSignal.any([stop, this.#wake.signal])).catch(() => undefined);
+    this.#waits = false;
     this.#waited += clock.monotonic() - began;
   }
 

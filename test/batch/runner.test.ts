@@ -223,9 +223,10 @@ suite('waiting', () => {
     await runner.resume();
     await house.waits(runner, 'b', 'SEAL-DISK-FULL');
     house.clock.jump(-86_400_000);
-    while ((await house.batch('b')).state !== 'failed') {
+    const failed = async (): Promise<boolean> => (await house.batch('b')).state === 'failed';
+    while (!(await failed())) {
       await house.clock.advance(1_000);
-      await sleep(2);
+      await house.until(async () => runner.counts().waiting > 0 || (await failed()));
     }
     assert.ok(house.clock.monotonic() <= 15_000, String(house.clock.monotonic()));
   });
