@@ -77,6 +77,7 @@ export class DocumentThread {
     worker.ref();
     return new Promise((resolve) => {
       let reason: SealError | undefined;
+      let culprit: number | undefined;
       const done = (outcome: DocumentAnswer | Loss): void => {
         worker.off('message', answered).off('error', failed).off('exit', ended);
         resolve(outcome);
@@ -89,11 +90,13 @@ export class DocumentThread {
       };
       const ended = (code: number): void => {
         if (this.#worker === worker) this.#worker = undefined;
-        const job = Atomics.load(this.#progress, progressCells.job);
+        const job = culprit ?? Atomics.load(this.#progress, progressCells.job);
         done({ job, error: reason ?? loss('SEAL-INTERNAL', `the worker for documents ended (${code})`) });
       };
       worker.on('message', answered).on('error', failed).on('exit', ended);
       this.#watchOver((job) => {
+        // Until the thread has ended it may get on to the next one, which did nothing wrong.
+        culprit = job;
         reason ??=
           job < 0
             ? loss('SEAL-INTERNAL', 'the worker for documents did not begin')
