@@ -55,13 +55,13 @@ describe(
       });
       await house.daemon(t);
       // A batch to learn the paces from.
-      cards.set('delay_ms=40', `${slow}.delay_ms=1500`);
+      cards.set('delay_ms=40', `${slow}.delay_ms=4000`);
       house.batch('letters', 'first', 6);
       await house.untilDelivered('letters', 'first');
       house.batch('letters', 'second', 60);
       await house.untilDelivered('letters', 'second');
       const counts = await house.proven('letters', 'second', 60);
-      assert.ok((counts[slow] ?? 0) <= 8, `an equal share would be 20: ${JSON.stringify(counts)}`);
+      assert.ok((counts[slow] ?? 0) <= 10, `an equal share would be 20: ${JSON.stringify(counts)}`);
       const { intents, signedTwice } = house.ledger();
       assert.deepEqual([intents.signed, intents.spent, intents.doubt, signedTwice], [66, 0, 0, 0]);
     });
@@ -104,9 +104,12 @@ describe(
       await house.daemon(t);
       house.batch('bulk', 'large', 100);
       await until('it signs', () => house.signed() > 3);
+      // Slow as long as the urgent one is on its way: a hundred more would take minutes.
+      cards.set('delay_ms=1000');
       house.batch('urgent', 'small', 5);
       await house.untilDelivered('urgent', 'small');
       assert.equal(house.delivered('bulk', 'large'), false);
+      cards.set('delay_ms=20');
       await house.untilDelivered('bulk', 'large');
       assert.deepEqual(await house.proven('urgent', 'small', 5), { card: 5 });
       assert.equal(house.ledger().intents.signed, 105);

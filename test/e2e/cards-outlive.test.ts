@@ -68,6 +68,6 @@ describe('cards outlive the daemon, from end to end', needs('softhsm', 'softhsm-
     assert.match(stdout, /PIN needed/);
     assert.ok(!readdirSync(`${own.directory}/data/run`).some((name) => name.endsWith('.card')));
     await own.daemon(t);
-    assert.equal((await own.key('card')).state, 'pin-needed');
+    await own.untilKey('card', 'pin-needed');
   });
 });

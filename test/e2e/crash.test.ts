@@ -93,7 +93,7 @@ function underKills(setting: CrashSetting, rounds: number): void {
         await daemon.ready();
         const ended = (): boolean =>
           readLedger(house.directory).batches.filter(({ state }) => state === 'delivered' || state === 'failed').length >= placed.length;
-        await until('every batch ends', ended, 120).catch((error: unknown) => {
+        await until('every batch ends', ended, 240).catch((error: unknown) => {
           throw new Error(daemon.log.slice(-5000), { cause: error });
         });
         assert.equal(await daemon.stop(), 0, daemon.log);

@@ -146,11 +146,12 @@ export function numberedPdf(n: number): Buffer {
   return Buffer.from(pdf.replace(/(?<=\/ID \[<)[0-9A-F]{8}/, n.toString(16).toUpperCase().padStart(8, '0')), 'latin1');
 }
 
-/** Waits until something holds that the daemon does by itself. */
-export async function until(what: string, holds: () => boolean | Promise<boolean>, seconds = 60): Promise<void> {
-  for (let tries = 0; tries < seconds * 20; tries++) {
+/** Waits until something holds that the daemon does by itself, and that stays: what lasts for a moment may pass between two looks. */
+export async function until(what: string, holds: () => boolean | Promise<boolean>, seconds = 180): Promise<void> {
+  const end = performance.now() + seconds * 1_000;
+  do {
     if (await holds()) return;
     await sleep(50);
-  }
+  } while (performance.now() < end);
   throw new Error(`did not happen in ${seconds} s: ${what}`);
 }

@@ -8,6 +8,7 @@ import { memoryHits } from '../support/memory.ts';
 import { cardPin, type PcscStack } from '../support/pcsc.ts';
 import { needs } from '../support/tools.ts';
 import { until } from './house.ts';
+import type { Waiting } from './refusals.ts';
 import { ecCard, houseOf, insert, keyOf, rsaCard } from './pcsc-house.ts';
 import type { CardHouse } from './card-house.ts';
 
@@ -19,7 +20,7 @@ describe('real PC/SC: PINs', needs('pcsc', 'opensc', 'openssl'), () => {
     await house.untilKey('card', 'pin-needed');
     assert.equal(await house.activate('card', '111111'), 'SEAL-KEY-PIN-INCORRECT');
     house.batch('letters', 'waits', 1);
-    await until('the batch waits', async () => (await house.run('status')).stdout.includes('PIN'));
+    await until('the batch waits', async () => (await house.ask<Waiting[]>('batch', 'list', '--state', 'waiting')).length === 1);
     assert.deepEqual(await tries(stack), [1, 2], 'the machine repeats nothing, whoever waits');
     assert.equal(await house.activate('card', '222222'), 'SEAL-KEY-PIN-INCORRECT');
     const { wrongPins, pin } = await house.key('card');
@@ -74,7 +75,8 @@ describe('real PC/SC: PINs', needs('pcsc', 'opensc', 'openssl'), () => {
     house.batch('letters', 'before', 3);
     await house.untilDelivered('letters', 'before');
     const { sign } = await stack.statistics(0);
-    assert.equal(await foreignSignature(stack, house), 'none');
+    // It waits for a lock that nobody gives up.
+    assert.equal(await foreignSignature(stack, house, 5), 'none');
     assert.equal((await stack.statistics(0)).sign, sign);
 
     const conf = readdirSync(join(house.directory, 'data/run')).filter((name) => name.endsWith('.conf'));
@@ -100,7 +102,7 @@ describe('real PC/SC: PINs', needs('pcsc', 'opensc', 'openssl'), () => {
     writeFileSync(join(house.directory, 'open.conf'), 'app opensc-pkcs11 {\n  pkcs11 {\n    lock_login = false;\n  }\n}\n');
     await open.daemon(t);
     assert.equal(await open.activate('card', pin), 'ready');
-    assert.equal(await foreignSignature(stack, house), 'signed');
+    assert.equal(await foreignSignature(stack, house, 60), 'signed');
   });
 });
 
@@ -110,8 +112,8 @@ async function tries(stack: PcscStack): Promise<[number, number]> {
   return [verify, triesLeft];
 }
 
-/** Other programs of this user ask the card for a signature without a PIN: through PKCS#11, and with bare commands over PC/SC. */
-async function foreignSignature(stack: PcscStack, house: CardHouse): Promise<'signed' | 'none'> {
+/** Other programs of this user ask the card for a signature without a PIN: through PKCS#11, and with bare commands over PC/SC. @param seconds each may take */
+async function foreignSignature(stack: PcscStack, house: CardHouse, seconds: number): Promise<'signed' | 'none'> {
   const input = join(house.directory, 'hash');
   const hash = Buffer.alloc(32, 1);
   writeFileSync(input, hash);
@@ -132,13 +134,13 @@ async function foreignSignature(stack: PcscStack, house: CardHouse): Promise<'si
   const select = '00A4040009A00000030800001000';
   // GENERAL AUTHENTICATE, ECC P-256, key 9A (SP 800-73-4 Part 2 §3.2.4)
   const authenticate = `0087119A267C2482008120${hash.toString('hex')}00`;
-  await foreign('pkcs11-tool', ask, stack);
-  await foreign('opensc-tool', ['--send-apdu', select, '--send-apdu', authenticate], stack);
+  await foreign('pkcs11-tool', ask, stack, seconds);
+  await foreign('opensc-tool', ['--send-apdu', select, '--send-apdu', authenticate], stack, seconds);
   return (await stack.statistics(0)).sign > before ? 'signed' : 'none';
 }
 
 /** Ended after a while: it may wait for the card. */
-async function foreign(program: string, args: readonly string[], { environment }: PcscStack): Promise<void> {
-  const options = { env: { ...process.env, ...environment }, timeout: 5_000, killSignal: 'SIGKILL' as const };
+async function foreign(program: string, args: readonly string[], { environment }: PcscStack, seconds: number): Promise<void> {
+  const options = { env: { ...process.env, ...environment }, timeout: seconds * 1_000, killSignal: 'SIGKILL' as const };
   await promisify(execFile)(program, args, options).catch(() => undefined);
 }

@@ -20,13 +20,14 @@ describe('real PC/SC: pcscd, vpcd and OpenSC with virtual PIV cards', needs('pcs
       assert.match(reader ?? '', /Virtual Reader/);
       const { status, stderr } = await house.run('key', 'activate', 'card', '--pin-file', house.pinFile(cardPin));
       assert.equal(status, 0, stderr);
-      await stack.set(0, { delayMs: 30 });
+      await stack.set(0, { delayMs: 200 });
       house.batch('letters', 'pulled', 40);
-      await until('it signs', () => house.signed() > 8);
+      await until('it signs', () => house.signed() > 4);
       await stack.remove(0);
       await house.untilKey('card', 'absent');
       assert.equal(house.delivered('letters', 'pulled'), false);
       await stack.insert(0);
+      await stack.set(0, { delayMs: 0 });
       await house.untilKey('card', 'pin-needed');
       assert.equal(await house.activate('card', cardPin), 'ready');
       await house.untilDelivered('letters', 'pulled');
@@ -77,7 +78,7 @@ describe('real PC/SC: pcscd, vpcd and OpenSC with virtual PIV cards', needs('pcs
     await house.daemon(t);
     await house.untilKey('card', 'pin-needed');
     assert.equal(await house.activate('card', cardPin), 'ready');
-    await stack.set(0, { delayMs: 100 });
+    await stack.set(0, { delayMs: 300 });
     house.batch('letters', 'killed', 20);
     await until('it signs', () => house.signed() > 4);
     await stack.killPcscd();

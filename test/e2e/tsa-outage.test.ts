@@ -20,11 +20,22 @@ async function waiting(
   gate.open = false;
   house.place('pdf', 'letters', Object.fromEntries(Array.from({ length: count }, (_, n) => [`${n}.pdf`, numberedPdf(n)])));
   const daemon = await house.daemon(t);
-  await until('signatures wait for their timestamp', () => {
-    const { stamping, intents } = readLedger(house.directory);
-    return stamping > 0 && intents.open === 0;
-  });
+  await until('signatures wait for their timestamp', () => daemon.log.includes('SEAL-TSA-UNAVAILABLE'));
+  await untilStill(house);
   return { gate, daemon };
+}
+
+/** Until what was begun is signed and recorded, and nothing moves for a second. */
+async function untilStill(house: House): Promise<void> {
+  let last = 0;
+  let since = performance.now();
+  await until('no further signature is made', () => {
+    const { stamping, intents } = readLedger(house.directory);
+    const still = stamping > 0 && stamping === last && stamping === intents.signed && intents.open === 0;
+    if (!still) since = performance.now();
+    last = stamping;
+    return performance.now() - since > 1_000;
+  });
 }
 
 async function delivered(house: House): Promise<void> {
@@ -84,10 +95,12 @@ describe('the timestamp authority does not answer, and signatures wait', () => {
 
   test('maxWait ends it with the reason; what was signed is kept, and batch retry uses it', async (t) => {
     const house = evaluation.house();
+    const { gate, daemon } = await waiting(t, house);
+    assert.equal(await daemon.stop(), 0);
     house.edit((settings) => {
       settings.setIn(['roots', 'pdf', 'maxWait'], '2s');
     });
-    const { gate } = await waiting(t, house);
+    await house.daemon(t);
     await until('it has failed', () => existsSync(house.at('pdf', 'failed', 'letters/FAILED')));
     const [batch] = await house.ask<{ id: string; error?: { code: string; message: string } }[]>('batch', 'list');
     assert.equal(batch?.error?.code, 'SEAL-BATCH-TIMEOUT');

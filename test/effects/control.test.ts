@@ -4,6 +4,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { callControl, serveControl } from '../../src/effects/control.ts';
 import { SealError } from '../../src/errors.ts';
 import type { ControlHandler } from '../../src/ports/control.ts';
@@ -39,7 +40,7 @@ test('the handler’s copy of a PIN is zeroed when the operation has ended', asy
     return Promise.resolve(null);
   });
   await callControl(directory, { operation: 'x', args: {}, actor: 'a' }, Buffer.from('123456'));
-  await new Promise((resolve) => setTimeout(resolve, 20));
+  for (let tries = 0; tries < 1_000 && kept.some((octet) => octet !== 0); tries++) await sleep(10);
   assert.deepEqual([...kept], [0, 0, 0, 0, 0, 0]);
 });
 
@@ -95,10 +96,12 @@ test('a caller that goes away aborts its operation', async (t) => {
   const gone = new Promise<void>((resolve) => {
     aborted = resolve;
   });
+  const begun = Promise.withResolvers<undefined>();
   const directory = await served(
     t,
     (_, __, ___, signal) =>
       new Promise((_resolve, reject) => {
+        begun.resolve(undefined);
         signal.addEventListener('abort', () => {
           aborted();
           reject(new Error('gone'));
@@ -107,9 +110,9 @@ test('a caller that goes away aborts its operation', async (t) => {
   );
   const interrupt = new AbortController();
   const call = callControl(directory, { operation: 'x', args: {}, actor: 'a' }, undefined, undefined, interrupt.signal);
-  setTimeout(() => {
+  void begun.promise.then(() => {
     interrupt.abort(new SealError('SEAL-INTERRUPTED', 'interrupted'));
-  }, 20);
+  });
   await assert.rejects(call, (error) => error instanceof SealError && error.code === 'SEAL-INTERRUPTED');
   await gone;
 });

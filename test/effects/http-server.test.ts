@@ -6,12 +6,12 @@ import { httpServer } from '../../src/effects/http-server.ts';
 import type { TestContext } from 'node:test';
 import type { HttpHandler } from '../../src/ports/http-server.ts';
 
-const limits = { maxBody: 1000, timeout: 300, maxConnections: 4 };
+const limits = { maxBody: 1000, timeout: 60_000, maxConnections: 4 };
 const echo: HttpHandler = ({ method, path, body }) =>
   Promise.resolve({ status: 200, contentType: 'text/plain', body: Buffer.from(`${method} ${path} ${body.toString('latin1')}`) });
 
-async function serve(t: TestContext, handler: HttpHandler = echo) {
-  const listener = await httpServer(limits).serve('127.0.0.1', 0, handler);
+async function serve(t: TestContext, handler: HttpHandler = echo, changes: Partial<typeof limits> = {}) {
+  const listener = await httpServer({ ...limits, ...changes }).serve('127.0.0.1', 0, handler);
   t.after(() => listener.close());
   return listener;
 }
@@ -46,7 +46,7 @@ describe('HTTP server', () => {
   });
 
   test('ends a request that does not come to its end in time', async (t) => {
-    const { port } = await serve(t);
+    const { port } = await serve(t, echo, { timeout: 300 });
     assert.match(await raw(port, 'POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 10\r\n\r\nabc'), /^HTTP\/1.1 408 /);
   });
 

@@ -11,7 +11,7 @@ import { testAuthority } from '../support/authority.ts';
 import type { HttpRequest } from '../../src/ports/http.ts';
 
 const http = httpClient();
-const usual = { method: 'GET', timeout: 5_000, maxBytes: 10_000, allowPrivate: true } as const;
+const usual = { method: 'GET', timeout: 60_000, maxBytes: 10_000, allowPrivate: true } as const;
 const get = (url: string, change: Partial<HttpRequest> = {}): HttpRequest => ({ ...usual, url, ...change });
 const refusal = (message: RegExp): object => ({ name: 'SealError', code: 'SEAL-HTTP', message });
 

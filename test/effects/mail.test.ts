@@ -21,7 +21,7 @@ const message: MailMessage = {
   text: 'one\n.\ntwo\n',
   id: 'm1@x',
 };
-const plain = (port: number): MailServer => ({ host: '127.0.0.1', port, security: 'none', timeout: 5_000 });
+const plain = (port: number): MailServer => ({ host: '127.0.0.1', port, security: 'none', timeout: 60_000 });
 
 function refusal(retryable: boolean): (error: unknown) => boolean {
   return (error) => error instanceof SealError && error.code === 'SEAL-NOTIFY' && error.retryable === retryable;

@@ -18,6 +18,8 @@ async function type(
   const child = terminal
     ? spawn('script', ['-qec', command.map((part) => `'${part}'`).join(' '), '/dev/null'])
     : spawn(command[0] ?? '', command.slice(1));
+  // It may have read its line and ended before all was typed.
+  child.stdin.on('error', () => undefined);
   let output = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (output += chunk.toString('latin1')));
   const ended = new Promise<number | null>((resolve) => child.on('close', resolve));

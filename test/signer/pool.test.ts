@@ -79,7 +79,7 @@ async function one(pool: SigningPool, request: LaneRequest): Promise<Lane> {
     const lane = await pool.acquire({ ...request, wanted: 1 }, never);
     if (!(await lane.ready(never))) continue;
     try {
-      await lane.sign(data, never);
+      await counted(lane);
       return lane;
     } finally {
       lane.release();
@@ -87,7 +87,7 @@ async function one(pool: SigningPool, request: LaneRequest): Promise<Lane> {
   }
 }
 
-/** Calls of `lane.sign` in `batch` that have not settled. */
+/** Calls of `lane.sign` in `one` and `batch` that have not settled. */
 let signing = 0;
 
 /** Moves the clock until the promise settles, and only while every signature waits for it: verifying takes real time. @returns virtual ms */
@@ -195,8 +195,9 @@ describe('keys of the pool', () => {
 
   test('a card that queues is handed its next document shortly before the one under way ends, others only after it', async () => {
     for (const queues of [true, undefined] as const) {
-      const { clock, pool } = house({ a: { ms: 600, ...(queues === undefined ? {} : { queues }) } });
-      await run(clock, one(pool, wish()));
+      const { clock, pool, card } = house({ a: { ms: 600, ...(queues === undefined ? {} : { queues }) } });
+      // The pace it is known by is that of the card alone.
+      await run(clock, one(pool, wish()), [card('a')]);
       const [first, second] = [await pool.acquire(wish({ wanted: 1 }), never), await pool.acquire(wish({ wanted: 1 }), never)];
       assert.ok(await first.ready(never));
       const signature = first.sign(data, never);

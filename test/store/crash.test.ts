@@ -13,13 +13,16 @@ import { sha256 } from '../suites/store-samples.ts';
 const rounds = 8;
 const writer = new URL('./crash-writer.ts', import.meta.url).pathname;
 
-/** Lets the writer work on the database, kills it (SIGKILL) at some moment, and gives the lines it had printed. */
-async function killedWriter(file: string, afterMs: number): Promise<string[]> {
+/** Lets the writer work on the database, kills it (SIGKILL) some ms after it has printed so many lines, and gives all that it had printed. */
+async function killedWriter(file: string, least: number, afterMs: number): Promise<string[]> {
   const child = spawn(process.execPath, [writer, file], { stdio: ['ignore', 'pipe', 'inherit'] });
   const lines: string[] = [];
   const output = createInterface({ input: child.stdout });
-  output.on('line', (line) => lines.push(line));
-  await once(output, 'line');
+  await new Promise<void>((resolve) => {
+    output.on('line', (line) => {
+      if (lines.push(line) === least) resolve();
+    });
+  });
   await new Promise((resolve) => setTimeout(resolve, afterMs));
   child.kill('SIGKILL');
   await once(output, 'close');
@@ -33,7 +36,7 @@ test('kill -9 again and again: everything that resolved is there, nothing is hal
   const resolved = new Set<string>();
   let doubts = 0;
   for (let round = 0; round < rounds; round++) {
-    const lines = await killedWriter(file, 10 + 13 * round);
+    const lines = await killedWriter(file, 10 + round, (7 * round) % 17);
     for (const line of lines) resolved.add(line);
     const store = await openStore({ clock: new ManualClock() }, { file });
     assert.deepEqual(await store.integrity(), []);

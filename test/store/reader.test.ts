@@ -48,7 +48,7 @@ test('an open store does not keep the process alive, a call and its closing do',
     const code = `import { openStore } from '${at('../../src/store/sqlite.ts')}'; import { systemClock } from '${at('../../src/effects/clock.ts')}';
       const store = await openStore({ clock: systemClock }, { file: ${JSON.stringify(file)}, readOnly: true });
       ${last}`;
-    return spawnSync(process.execPath, ['--input-type=module', '-e', code], { timeout: 20_000, encoding: 'utf8' });
+    return spawnSync(process.execPath, ['--input-type=module', '-e', code], { timeout: 120_000, encoding: 'utf8' });
   };
   assert.deepEqual([run('').status, run('').stderr], [0, '']);
   const closed = run("await store.batches({}); await store.close(); console.log('closed');");

@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { softHsm } from './softhsm.ts';
 import type { SoftHsm } from './softhsm.ts';
@@ -8,6 +9,8 @@ import type { SoftHsm } from './softhsm.ts';
 export interface FaultyCards extends SoftHsm {
   /** Replaces all settings: `delay_ms=300`, `card1.removed=1` … one a line. Seen at once by every process. */
   set(...settings: string[]): void;
+  /** Signatures that cards have begun so far: only grows. */
+  begun(): number;
 }
 
 const source = new URL('../p11-shim/p11shim.c', import.meta.url).pathname;
@@ -31,14 +34,16 @@ export function faultyCards(cleanup: (remove: () => void) => void): FaultyCards 
     module,
     environment,
     set,
+    begun: () => statSync(`${control}.begun`, { throwIfNoEntry: false })?.size ?? 0,
     config: (token, changes) => ({ ...hsm.config(token, changes), module, environment, ...changes }),
   };
 }
 
 /** The module, compiled once on this machine. @throws Error without a compiler or SoftHSM's headers */
 export function buildShim(): string {
-  const library = join(cache, 'p11shim.so');
-  if (existsSync(library) && statSync(library).mtimeMs > statSync(source).mtimeMs) return library;
+  const digest = createHash('sha256').update(readFileSync(source)).digest('hex');
+  const library = join(cache, `p11shim-${digest.slice(0, 16)}.so`);
+  if (existsSync(library)) return library;
   mkdirSync(cache, { recursive: true });
   const temporary = `${library}.${process.pid}`;
   const flags = ['-O2', '-g', '-std=gnu11', '-Wall', '-Wextra', '-fPIC', '-shared', '-fvisibility=hidden', '-I/usr/include/softhsm'];

@@ -168,7 +168,7 @@ export class ServiceHouse {
 
   async until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
     for (let tries = 0; !(await holds()); tries++) {
-      if (tries > 10_000) throw new Error(`never: ${what}`);
+      if (tries > 60_000) throw new Error(`never: ${what}`);
       await sleep(2);
     }
   }

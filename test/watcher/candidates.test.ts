@@ -84,7 +84,7 @@ suite('from approval to claim', () => {
     assert.equal(stateOf(candidates).mode, 'events');
     writeFileSync(join(directory, 'APPROVED'), '');
     // No pass is due yet: the clock stands still.
-    for (let tries = 0; tries < 500 && stateOf(candidates).approved === 0; tries++) await sleep(10);
+    for (let tries = 0; tries < 6_000 && stateOf(candidates).approved === 0; tries++) await sleep(10);
     assert.equal(stateOf(candidates).approved, 1);
 
     const polled = house.with({ root: { watch: 'poll' } });

@@ -265,7 +265,7 @@ async function watching(t: TestContext, incoming: string, more: Partial<WatchedT
 }
 
 async function until(what: string, holds: () => boolean): Promise<void> {
-  for (let tries = 0; tries < 1_000; tries++) {
+  for (let tries = 0; tries < 6_000; tries++) {
     if (holds()) return;
     await sleep(10);
   }

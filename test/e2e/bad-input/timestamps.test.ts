@@ -49,7 +49,7 @@ describe('timestamp authorities that do not answer, or answer nonsense', () => {
     for (const [path, { code }] of await runWaits(house, names)) assert.match(code, /^SEAL-TSA-/, path);
 
     const own = house.setting('tsas', 'evaluation', 'url');
-    addAuthorities(house, Object.fromEntries(names.map((name) => [name, own])));
+    addAuthorities(house, Object.fromEntries(names.map((name) => [name, own])), '60s');
     await runDelivers(house, names);
   });
 
@@ -88,10 +88,10 @@ function useAuthority(house: House, url: string): void {
 }
 
 /** Authorities, each with a profile of its name that a semaphore may choose. */
-function addAuthorities(house: House, urls: Readonly<Record<string, string>>): void {
+function addAuthorities(house: House, urls: Readonly<Record<string, string>>, timeout = '500ms'): void {
   house.edit((settings) => {
     for (const [name, url] of Object.entries(urls)) {
-      settings.setIn(['tsas', name], settings.createNode({ url, timeout: '500ms' }));
+      settings.setIn(['tsas', name], settings.createNode({ url, timeout }));
       settings.setIn(['profiles', name], settings.createNode({ format: 'cades', level: 'B-T', tsas: [name] }));
     }
     settings.setIn(['roots', 'files', 'allowProfiles'], settings.createNode(['cades-b-b', ...Object.keys(urls)]));

@@ -97,7 +97,7 @@ async function stamp({
     readSecret: () => Buffer.from(secret),
     revocation: { find: () => Promise.resolve({ crls: crls ?? authority.crls(), ocsps: [], failures: [] }) },
   };
-  const tsa: TsaConfig = { name: 'tsa', url, digest: 'sha256', timeout: 5_000, ...config };
+  const tsa: TsaConfig = { name: 'tsa', url, digest: 'sha256', timeout: 60_000, ...config };
   const one = timestampAuthorities(fx, [tsa], trust).get('tsa');
   assert.ok(one);
   return await one.timestamp({ digest: 'sha256', messageImprint: imprint }, signal);

@@ -177,8 +177,9 @@ describe('card processes outlive the daemon', needs('softhsm', 'softhsm-dev', 'g
     const { holder: daemon } = await holder(t, config, runDir);
     await daemon.tell(`activate ${testPin}`);
     cards.set('delay_ms=700');
+    const begun = cards.begun();
     await daemon.tell('sign 17');
-    await systemClock.sleep(100);
+    await waitFor(() => cards.begun() > begun);
     await daemon.kill();
     const { source } = await next(t, config, runDir);
     isSignature(await value(source, '17'), '17');
@@ -196,8 +197,9 @@ describe('card processes outlive the daemon', needs('softhsm', 'softhsm-dev', 'g
     const { holder: daemon } = await holder(t, config, runDir, false);
     const { pid = 0 } = await daemon.tell(`activate ${testPin}`);
     cards.set('delay_ms=500');
+    const begun = cards.begun();
     await daemon.tell('sign 5');
-    await systemClock.sleep(100);
+    await waitFor(() => cards.begun() > begun);
     await daemon.kill();
     await waitFor(() => !isThere(pid));
     cards.set();
@@ -236,7 +238,7 @@ describe('card processes outlive the daemon', needs('softhsm', 'softhsm-dev', 'g
   });
 
   test('an activation ends in time without a daemon', async (t) => {
-    const { config, runDir } = place(t, { maxTime: 2_000 });
+    const { config, runDir } = place(t, { maxTime: 6_000 });
     const { holder: daemon } = await holder(t, config, runDir);
     const { pid = 0 } = await daemon.tell(`activate ${testPin}`);
     await daemon.stop();

@@ -81,9 +81,10 @@ describe('cards and their faults', needs('softhsm', 'softhsm-dev', 'gcc'), () =>
   test('pulled while signing: the signature fails at once, the card is absent, and ready again after it is back', async (t) => {
     const { source, world } = await card(t);
     const key = ready(source);
-    cards.set('delay_ms=5000');
+    cards.set('delay_ms=600000');
+    const begun = cards.begun();
     const running = key.sign(data, algorithm);
-    await waitFor(() => true, 200);
+    await waitFor(() => cards.begun() > begun);
     cards.set('removed=1');
     await fails(running, 'SEAL-KEY-ABSENT');
     assert.equal(source.status().state, 'absent');
@@ -176,9 +177,10 @@ describe('cards and their faults', needs('softhsm', 'softhsm-dev', 'gcc'), () =>
     const key = ready(source);
     const [pid] = pids(world);
     cards.set('delay_ms=600000');
+    const begun = cards.begun();
     const running = key.sign(data, algorithm);
     const outcome = fails(running, 'SEAL-KEY-DEVICE');
-    await waitFor(() => true, 100);
+    await waitFor(() => cards.begun() > begun);
     await world.clock.advance(3_000);
     assert.match((await outcome).message, /did not answer/);
     await waitFor(() => !existsSync(`/proc/${String(pid)}`));
@@ -327,8 +329,9 @@ describe('cards and their faults', needs('softhsm', 'softhsm-dev', 'gcc'), () =>
     const key = ready(source);
     const [pid = 0] = pids(world);
     cards.set('delay_ms=400');
+    const begun = cards.begun();
     const running = signs(key);
-    await waitFor(() => true, 100);
+    await waitFor(() => cards.begun() > begun);
     for (const signal of ['SIGINT', 'SIGHUP', 'SIGTERM'] as const) process.kill(pid, signal);
     await running;
     await waitFor(() => !existsSync(`/proc/${pid}`));
