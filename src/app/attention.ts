@@ -1,4 +1,5 @@
 import { dueSentence } from './archive-due.ts';
+import { checkSentence } from './check-watch.ts';
 import { certificateEnds, describeEnd } from './certificate-ends.ts';
 import { exhaustion, type Queue } from './key-forecast.ts';
 import type { StatusReport } from './status-report.ts';
@@ -27,6 +28,7 @@ export function attention(
     ...failures(failed),
     ...exhaustion(keys, queues),
     ...lateTrees({ archive }, now).map(({ id }) => `tree ${id} has no timestamp yet`),
+    ...checkSentence(archive.checked),
     ...archive.due.flatMap(dueSentence),
     ...tsas.flatMap(quotaUse),
     ...roots.flatMap((root) => [

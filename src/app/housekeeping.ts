@@ -7,6 +7,7 @@ import { certificateEnds, logEnds, tsaCertificates } from './certificate-ends.ts
 import { sampleDisks } from './disks.ts';
 import { keyViews } from './keys.ts';
 import type { DueView } from './archive-due.ts';
+import { CheckWatch } from './check-watch.ts';
 import { RenewalWatch } from './renewal-watch.ts';
 import type { Service } from './service.ts';
 
@@ -22,6 +23,7 @@ export class Housekeeping {
   readonly #service: HouseService;
   readonly #signal: AbortSignal;
   readonly #renewals: RenewalWatch;
+  readonly #checks: CheckWatch;
   #timers: readonly Timer[] = [];
 
   /** @param signal aborted when the daemon stops */
@@ -29,6 +31,7 @@ export class Housekeeping {
     const { app } = service;
     this.#service = { ...service, app: { ...app, fx: inModule(app.fx, 'archive') } };
     this.#renewals = new RenewalWatch(this.#service);
+    this.#checks = new CheckWatch(this.#service.app);
     this.#signal = signal;
   }
 
@@ -36,12 +39,14 @@ export class Housekeeping {
   start({ closeTrees }: { readonly closeTrees: boolean }): void {
     const { app, closing, renewing } = this.#service;
     const look = (): Promise<void> => this.#renewals.look(this.#signal);
+    const check = (): Promise<void> => this.#checks.look(this.#signal);
     this.#timers = [
       ...(closeTrees
         ? [
             this.#every(5 * second, 'closing', () => closing.tick(this.#signal)),
             this.#every(minute, 'renewing', () => renewing.tick(this.#signal)),
             this.#every(hour, 'looking for due renewals', look),
+            this.#every(hour, 'checking the archive', check),
           ]
         : []),
       this.#every(10 * second, 'looking for collected output', () => this.noteCollected()),
@@ -52,7 +57,9 @@ export class Housekeeping {
     ];
     void this.#guarded('looking at the disks', () => sampleDisks(app));
     void this.#guarded('looking for certificates that end', () => this.logCertificateEnds());
-    if (closeTrees) void this.#guarded('looking for due renewals', look);
+    if (!closeTrees) return;
+    void this.#guarded('looking for due renewals', look);
+    void this.#guarded('checking the archive', check);
   }
 
   /** What must be renewed, as of the last look. */

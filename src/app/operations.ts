@@ -41,7 +41,7 @@ export interface Operations {
   readonly 'archive.close': { readonly args: object; readonly result: CloseResult };
   readonly 'archive.due': { readonly args: object; readonly result: DueReport };
   readonly 'archive.renew': { readonly args: RenewArgs; readonly result: RenewResult };
-  readonly 'archive.check': { readonly args: object; readonly result: ArchiveCheck };
+  readonly 'archive.check': { readonly args: { readonly resume?: boolean }; readonly result: ArchiveCheck };
   readonly 'archive.export': { readonly args: ExportArgs; readonly result: ExportResult };
   readonly 'archive.find': { readonly args: { readonly what: string }; readonly result: FoundObject[] };
   readonly 'key.list': { readonly args: object; readonly result: KeyView[] };
@@ -133,7 +133,11 @@ export const operations: { readonly [Name in OperationName]: Operation<Name> } =
     ),
     run: renewArchive,
   },
-  'archive.check': { mode: 'read', args: none, run: async ({ app }, _, call) => await checkArchive(app, call) },
+  'archive.check': {
+    mode: 'read',
+    args: exact(z.object({ resume: z.boolean().optional() })),
+    run: async ({ app }, args, call) => await checkArchive(app, args, call),
+  },
   'archive.export': {
     mode: 'read',
     args: exact(

@@ -1,4 +1,5 @@
 import type { PoolView } from '../signer/sign.ts';
+import type { LastCheck } from './check-watch.ts';
 import type { TsaCertificate } from './certificate-ends.ts';
 import type { DiskStatus } from './disks.ts';
 import type { TsaProbe } from './probe.ts';
@@ -53,6 +54,8 @@ export interface StatusReport {
     readonly nextClosing: string;
     /** What must be renewed now, soonest first. */
     readonly due: readonly DueView[];
+    /** How the daemon’s last check of the archive ended (`archive.check`). */
+    readonly checked?: LastCheck;
   };
   readonly disks: readonly DiskStatus[];
   /** What a person should do now, one sentence each. */

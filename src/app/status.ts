@@ -3,6 +3,7 @@ import { startOfDay } from '../archive/local-time.ts';
 import { whatIsDue } from '../archive/schedule.ts';
 import type { PoolView } from '../signer/sign.ts';
 import { attention, remedy } from './attention.ts';
+import { lastCheck } from './check-watch.ts';
 import type { App } from './context.ts';
 import { diskStatus } from './disks.ts';
 import { queuesOf } from './key-forecast.ts';
@@ -72,10 +73,12 @@ async function archiveStatus({ fx, config }: App): Promise<Omit<StatusReport['ar
   const [open] = await fx.store.trees({ states: ['open'] });
   const [last] = await fx.store.trees({ states: ['anchored'], newestFirst: true, limit: 1 });
   const sealed = await fx.store.trees({ states: ['sealed'] });
+  const checked = await lastCheck(fx);
   return {
     ...(open === undefined ? {} : { open: { id: open.id, leaves: open.leaves } }),
     sealed: sealed.map((tree) => ({ id: tree.id, since: isoTime(tree.sealedAt ?? now) })),
     ...(last?.anchoredAt === undefined ? {} : { lastAnchored: { id: last.id, at: isoTime(last.anchoredAt) } }),
+    ...(checked === undefined ? {} : { checked }),
     nextClosing: isoTime(whatIsDue(config.archive, { now, began: now }).nextClosing),
   };
 }

@@ -1,5 +1,6 @@
 import { damage, type CheckFinding } from './check-findings.ts';
 import type { NumberedToken } from './check-hash-tree.ts';
+import type { CheckPosition } from './check-position.ts';
 import { auditObject, bareToken } from './links.ts';
 import { auditFault, auditStart } from '../formats/audit.ts';
 import { digestOf, sha256 } from '../formats/digests.ts';
@@ -38,6 +39,18 @@ export class LinkCheck {
   leaf({ kind, hash, tree }: Leaf, digest: DigestAlgorithm): void {
     if (kind === 'previous-token') this.#heldTokens.set(hash.toString('latin1'), { tree, digest });
     if (kind === 'audit-head') this.#heldHeads.set(hash.toString('latin1'), { tree, digest });
+  }
+
+  /** What `leaf` collected, to go on with later. */
+  held(): CheckPosition['links'] {
+    const list = (kind: 'previous-token' | 'audit-head', map: ReadonlyMap<string, HeldHash>): CheckPosition['links'] =>
+      [...map].map(([hash, { tree, digest }]) => ({ kind, hash: Buffer.from(hash, 'latin1').toString('hex'), tree, digest }));
+    return [...list('previous-token', this.#heldTokens), ...list('audit-head', this.#heldHeads)];
+  }
+
+  restore(links: CheckPosition['links']): void {
+    for (const { kind, hash, tree, digest } of links)
+      (kind === 'previous-token' ? this.#heldTokens : this.#heldHeads).set(Buffer.from(hash, 'hex').toString('latin1'), { tree, digest });
   }
 
   tree(tree: Tree, tokens: readonly TreeToken[]): void {

@@ -1,5 +1,6 @@
 import { ChainReader, type ChainLink } from './chains.ts';
 import { damage, type CheckFinding } from './check-findings.ts';
+import type { CheckPosition } from './check-position.ts';
 import { chainsOfLeaf, objectsByLeaf } from './leaf-chains.ts';
 import { nodesOfTree, Paths } from './paths.ts';
 import { knowsRenewalLayout } from './renewal-leaf.ts';
@@ -44,6 +45,16 @@ export class RenewedCheck {
     this.#anchored = renewals.filter(({ state, layout }) => state === 'anchored' && knowsRenewalLayout(layout));
     this.#onHeld = onHeld;
     this.#signal = signal;
+  }
+
+  /** What was seen so far, to go on with later. */
+  seen(): Pick<CheckPosition, 'held' | 'damaged'> {
+    return { held: [...this.#held], damaged: this.#damaged };
+  }
+
+  restore({ held, damaged }: Pick<CheckPosition, 'held' | 'damaged'>): void {
+    for (const [renewal, leaves] of held) this.#held.set(renewal, leaves);
+    this.#damaged = damaged;
   }
 
   /** Of a tree the first damage of each of its records. @throws the signal's reason; SealError SEAL-STORE-* when the database cannot be read */

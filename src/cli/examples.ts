@@ -18,7 +18,7 @@ export const examples: Readonly<Record<string, readonly string[]>> = {
   'batch cancel': ['sealtree batch cancel 20261122-095044-u4raz'],
   'batch approve': ['sealtree batch approve letters 2026-11/run-17'],
   'archive close': ['sealtree archive close'],
-  'archive check': ['sealtree archive check'],
+  'archive check': ['sealtree archive check', 'sealtree archive check --resume'],
   'archive due': ['sealtree archive due', 'sealtree archive due --json'],
   'archive renew': [
     'sealtree archive renew --timestamps --dry-run',

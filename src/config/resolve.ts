@@ -60,7 +60,7 @@ export function resolveConfig(settings: FileSettings, path: string, report: Repo
     ),
     profiles: mapValues(settings.profiles, (profile, name) => resolveProfile(profile, name, tsaNames, refer, report)),
     roots,
-    archive,
+    archive: defined(archive),
     ...(settings.notify === undefined ? {} : { notify: resolveNotify(settings.notify, at, secretAt, report) }),
   };
 }

@@ -103,6 +103,9 @@ const archive = section({
   revocationGrace: duration.default(86_400_000),
   renew: z.enum(['auto', 'warn']).default('warn'),
   renewBefore: duration.default(180 * 86_400_000),
+  check: section({ every: duration })
+    .transform(({ every }) => every)
+    .optional(),
 });
 
 const logLevels = section({

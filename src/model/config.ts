@@ -185,4 +185,6 @@ export interface ArchiveConfig {
   readonly renew: 'auto' | 'warn';
   /** ms before the end of certificates and algorithms from which a renewal is due. */
   readonly renewBefore: number;
+  /** ms between two checks of everything that the daemon makes by itself; absent: none. */
+  readonly check?: number;
 }

@@ -1,10 +1,14 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import { action, type SetExit } from '../command.ts';
+import { action, type GlobalOptions, type SetExit } from '../command.ts';
 import { Exit } from '../exit.ts';
 import { exportCommand } from './archive-export.ts';
 import { renewalCommands } from './archive-renew.ts';
 import { counted } from '../terminal.ts';
+
+interface CheckOptions extends GlobalOptions {
+  readonly resume?: boolean;
+}
 
 /** `archive close|check|due|renew|export|find` */
 export function archiveCommands(program: Command, setExit: SetExit): void {
@@ -23,15 +27,19 @@ export function archiveCommands(program: Command, setExit: SetExit): void {
     }
     return result.trees.every((tree) => tree.state === 'anchored') ? Exit.done : Exit.notYet;
   });
-  action(
-    archive.command('check').description('read everything back: rows, trees, tokens, links between days'),
+  action<CheckOptions>(
+    archive
+      .command('check')
+      .description('read everything back: rows, trees, renewals, tokens, links between days')
+      .option('--resume', 'go on where an interrupted check stood'),
     setExit,
-    async (session) => {
+    async (session, _, { resume }) => {
       const { terminal } = session;
-      const report = await session.call('archive.check', {});
+      const report = await session.call('archive.check', resume === true ? { resume } : {});
       terminal.result(report);
       for (const { severity, where, what } of report.findings)
         terminal.print(`${severity === 'damage' ? terminal.style('red', '✗') : terminal.style('yellow', '!')} ${where}: ${what}`);
+      if (report.resumedBehind !== undefined) terminal.print(`up to ${report.resumedBehind} an earlier check has read it`);
       terminal.print(
         report.sound
           ? `${terminal.style('green', '✓')} the archive is sound: ${counted(report.trees, 'tree')}, ${report.renewals === 0 ? '' : `${counted(report.renewals, 'renewal')}, `}${counted(report.leaves, 'leaf', 'leaves')}, ${counted(report.tokens, 'timestamp')}`

@@ -56,11 +56,12 @@ function describeTsa(terminal: Terminal, { probe = [] }: StatusReport, { name, u
   return `${count}, ${answer.ok ? terminal.style('green', `answers in ${answer.ms} ms`) : terminal.style('red', 'does not answer')}`;
 }
 
-function printTrees(terminal: Terminal, { open, sealed, lastAnchored, nextClosing }: StatusReport['archive']): void {
+function printTrees(terminal: Terminal, { open, sealed, lastAnchored, nextClosing, checked }: StatusReport['archive']): void {
   if (open !== undefined) terminal.print(`tree ${open.id}  open, ${open.leaves} leaves`);
   for (const tree of sealed) terminal.print(`tree ${tree.id}  ${terminal.style('yellow', 'sealed, not anchored')}  since ${tree.since}`);
   if (lastAnchored !== undefined) terminal.print(`tree ${lastAnchored.id}  anchored ${lastAnchored.at}`);
   terminal.print(`next closing ${nextClosing}`);
+  if (checked !== undefined) terminal.print(`archive checked ${checked.at}: ${checked.sound ? 'sound' : terminal.style('red', 'damaged')}`);
 }
 
 /** Each reason once, with what to do, and whom it holds up. */
