@@ -108,6 +108,7 @@ export interface SignatureReport {
 }
 
 export interface EvidenceRecordReport {
+  readonly syntax: 'RFC 4998' | 'RFC 6283';
   readonly indication: BlockIndication;
   readonly subIndication?: SubIndication;
   /** Earliest time the record proves; UTC, ISO 8601. */
@@ -116,6 +117,7 @@ export interface EvidenceRecordReport {
   readonly provesUntil?: string;
   readonly covered: readonly string[];
   readonly chains: readonly { readonly digestAlgorithm: AnyDigest; readonly timestamps: readonly TimestampReport[] }[];
+  /** How a hash-tree renewal of an RFC 4998 record was hashed: H(H(d) ‖ ha) in this order, or both sorted (erratum 7411). */
   readonly hashTreeRenewal?: 'unsorted' | 'sorted';
   readonly errors: readonly string[];
   readonly warnings: readonly string[];

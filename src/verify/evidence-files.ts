@@ -1,12 +1,17 @@
-import { SealError } from '../errors.ts';
+import { SealError, type ErrorCode } from '../errors.ts';
 import { readElement, Tag } from '../formats/der.ts';
 import { looksLikeSignedData } from '../formats/cms.ts';
+import { parseOcspResponse } from '../formats/ocsp.ts';
+import { looksLikeXml } from '../formats/xml.ts';
+import { looksLikeXmlEvidenceRecord } from '../formats/xmlers.ts';
 import { verifyEvidenceRecord } from './evidence.ts';
 import { digestedSource, knownByDigest, type DigestedObject, type VerifyInput } from './types.ts';
 import { judgeToken } from './timestamps.ts';
 import type { EvidenceRecordReport } from '../model/verification.ts';
 import type { ByteSource } from '../ports/bytes.ts';
+import type { Pool } from '../pki/chain.ts';
 import type { VerifyContext } from './context.ts';
+import type { TokenMaterial } from './evidence-records.ts';
 
 /** Evidence records are small; what is longer is none. */
 const maxRecord = 64 * 1024 * 1024;
@@ -17,8 +22,9 @@ export interface EvidenceFindings {
   readonly provenAt: number;
 }
 
-/** Whether a file is an EvidenceRecord (RFC 4998 §3.1) rather than something that one may be about. */
+/** Whether a file is an EvidenceRecord (RFC 4998 §3.1, RFC 6283 §2.1) rather than something that one may be about. */
 export function looksLikeEvidenceRecord(source: ByteSource): boolean {
+  if (looksLikeXmlEvidenceRecord(source)) return true;
   const head = source.read(0, 16);
   try {
     const at = (head[1] ?? 0) & 0x80 ? 2 + ((head[1] ?? 0) & 0x7f) : 2;
@@ -64,11 +70,37 @@ function judge(context: VerifyContext, record: Buffer, objects: readonly Digeste
       at: context.options.at,
       // Without trust only the structure is judged: no end dates.
       catalogue: context.trust?.catalogue ?? [],
-      judge: (token, at) => judgeToken(context, token, { kind: 'evidence-record', at }),
+      judge: (token, at, material) => judgeToken(context, token, { kind: 'evidence-record', at, pool: poolOf(context, material) }),
     });
   } catch (error) {
-    if (!(error instanceof SealError) || error.code !== 'SEAL-INPUT-INVALID') throw error;
-    const words = { indication: 'FAILED', subIndication: 'FORMAT_FAILURE' } as const;
-    return { ...words, covered: [], chains: [], errors: [error.message], warnings: [] };
+    if (!(error instanceof SealError)) throw error;
+    const words = unreadable[error.code];
+    if (words === undefined) throw error;
+    const syntax = looksLikeXml(record) ? 'RFC 6283' : 'RFC 4998';
+    return { syntax, ...words, covered: [], chains: [], errors: [error.message], warnings: [] };
+  }
+}
+
+/** What it means that a record cannot be read. */
+const unreadable: Partial<Record<ErrorCode, Pick<EvidenceRecordReport, 'indication' | 'subIndication'>>> = {
+  'SEAL-INPUT-INVALID': { indication: 'FAILED', subIndication: 'FORMAT_FAILURE' },
+  'SEAL-DOC-FORMAT': { indication: 'INDETERMINATE', subIndication: 'CUSTOM' },
+};
+
+/** What came beside a token; pieces that cannot be read count for nothing. */
+function poolOf({ cache }: VerifyContext, { certificates, crls, ocsps }: TokenMaterial): Pool {
+  return {
+    certificates: certificates.flatMap((der) => readable(() => cache.certificate(der))),
+    crls,
+    ocsps: ocsps.flatMap((der) => readable(() => parseOcspResponse(der).basic)),
+  };
+}
+
+function readable<T>(read: () => T | undefined): T[] {
+  try {
+    const found = read();
+    return found === undefined ? [] : [found];
+  } catch {
+    return [];
   }
 }

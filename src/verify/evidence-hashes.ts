@@ -2,7 +2,8 @@ import { encodeArchiveTimeStampSequence } from '../formats/ers-write.ts';
 import { toDer } from '../formats/der-canonical.ts';
 import { digestLengths, digestOf } from '../formats/digests.ts';
 import { hashList, reduceTree } from '../formats/ers-hash.ts';
-import type { ArchiveTimeStamp, ArchiveTimeStampChain } from '../formats/ers.ts';
+import type { ArchiveTimeStampChain } from '../formats/ers.ts';
+import type { TimestampToken } from '../formats/tsp.ts';
 import type { AnyDigest } from '../model/algorithms.ts';
 
 /** An archived object: bytes that can be hashed, or digests that are known. */
@@ -11,6 +12,8 @@ export interface EvidenceObject {
   readonly name: string;
   /** Undefined when the bytes are not at hand and this digest of them is not known. */
   digest(algorithm: AnyDigest): Buffer | undefined;
+  /** The bytes, the first ones alone where a number is given; undefined where they are not at hand or do not fit into memory. */
+  bytes?(first?: number): Buffer | undefined;
 }
 
 /** How a hash was found in a record's first list. */
@@ -19,8 +22,10 @@ export type RehashOrder = 'unsorted' | 'sorted';
 /** What one object's hash may look like in the first timestamp of a chain. */
 export interface ExpectedHash {
   readonly hash: Buffer;
-  /** Only behind a hash-tree renewal. */
+  /** Only behind a hash-tree renewal (RFC 4998). */
   readonly order?: RehashOrder;
+  /** Of an XML document in canonical form (RFC 6283). */
+  readonly canonical?: boolean;
 }
 
 /**
@@ -53,15 +58,21 @@ function encodings(bytes: Buffer): Buffer[] {
   return der.equals(bytes) ? [bytes] : [bytes, der];
 }
 
-/** The hashes of list 0; without a tree the imprint itself is the one hash (RFC 4998 §4.3; evidence-records 5). */
-export function firstList(timestamp: ArchiveTimeStamp, imprint: Buffer): readonly Buffer[] {
-  return timestamp.reducedHashtree?.[0] ?? [imprint];
+/** A hash tree and the timestamp that closes it. */
+interface ClosedTree {
+  readonly hashTree?: readonly (readonly Buffer[])[];
+  readonly digest: AnyDigest;
+  readonly token: TimestampToken;
 }
 
-/** Whether the reduced hash tree, made of hashes of that digest only, leads to the imprint (RFC 4998 §4.3). */
-export function leadsTo(timestamp: ArchiveTimeStamp, digest: AnyDigest, imprint: Buffer): boolean {
-  const { reducedHashtree } = timestamp;
-  if (reducedHashtree === undefined) return true;
-  if (reducedHashtree.some((list) => list.some((hash) => hash.length !== digestLengths[digest]))) return false;
-  return reduceTree(reducedHashtree, digest).equals(imprint);
+/** The hashes of list 0; without a tree the imprint itself is the one hash (RFC 4998 §4.3; RFC 6283 §3.3 step 4; evidence-records 5). */
+export function firstList({ hashTree, token }: Omit<ClosedTree, 'digest'>): readonly Buffer[] {
+  return hashTree?.[0] ?? [token.messageImprint.value];
+}
+
+/** Whether the reduced hash tree, made of hashes of that digest only, leads to the imprint (RFC 4998 §4.3; RFC 6283 §3.3 step 3). */
+export function leadsTo({ hashTree, digest, token }: ClosedTree): boolean {
+  if (hashTree === undefined) return true;
+  if (hashTree.some((list) => list.some((hash) => hash.length !== digestLengths[digest]))) return false;
+  return reduceTree(hashTree, digest).equals(token.messageImprint.value);
 }

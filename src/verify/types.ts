@@ -26,8 +26,8 @@ export interface DigestedObject {
   readonly name: string;
   /** Undefined when the bytes are not at hand and this digest of them is not known. */
   digest(algorithm: AnyDigest): Buffer | undefined;
-  /** The bytes, where they are at hand and fit into memory. */
-  bytes(): Buffer | undefined;
+  /** The bytes, the first ones alone where a number is given, where they are at hand and fit into memory. */
+  bytes(first?: number): Buffer | undefined;
 }
 
 /** Signatures without signed attributes are made over the bytes themselves; more than this is not read for them. */
@@ -42,7 +42,7 @@ export function digestedSource({ name, source }: NamedSource): DigestedObject {
       known.set(algorithm, digest);
       return digest;
     },
-    bytes: () => (source.size <= maxBytes ? source.read(0, source.size) : undefined),
+    bytes: (first = source.size) => (first <= maxBytes ? source.read(0, first) : undefined),
   };
 }
 

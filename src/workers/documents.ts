@@ -11,6 +11,7 @@ import { asSealError } from '../errors.ts';
 import { formatFor, formatNamed } from '../formats/index.ts';
 import { partsSource, withDigests, type ChunkedSource } from '../formats/memory-source.ts';
 import { baseName, displayName } from '../formats/names.ts';
+import { loadXml, xmlWanted } from '../formats/xml.ts';
 import { TrustKeeper, verifyFile } from '../verify/verify.ts';
 import { openFile, type FileSource } from './file-source.ts';
 import type { Finished, FinishJob, Prepared, PrepareJob, Verified, VerifyJob, VerifyOptions } from '../ports/documents.ts';
@@ -108,10 +109,19 @@ function optionsOf(options: VerifyOptions | Pick<VerifyOptions, 'at'>): VerifyOp
 }
 
 parentPort?.on('message', (bytes: Uint8Array) => {
+  void respond(bytes);
+});
+
+async function respond(bytes: Uint8Array): Promise<void> {
   const request = unpackMessage(bytes);
-  const packed = pack(answer(request));
+  let answered = answer(request);
+  if (xmlWanted()) {
+    await loadXml();
+    answered = answer(request);
+  }
+  const packed = pack(answered);
   // A document's password may have come along. Trust is remembered, and its options are views of the message.
   if (request.op === 'verify') for (const { password } of request.jobs) password?.fill(0);
   else bytes.fill(0);
   parentPort?.postMessage(packed, [packed.buffer]);
-});
+}

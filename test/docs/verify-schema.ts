@@ -122,13 +122,16 @@ const signature = z
 
 const evidenceRecord = z
   .strictObject({
+    syntax: z.enum(['RFC 4998', 'RFC 6283']),
     indication: blockIndication,
     subIndication: optional(subIndication),
     provenSince: optional(time),
     provesUntil: optional(time).describe('if nobody renews it'),
     covered: texts.describe('names of the objects it covers'),
     chains: z.array(z.strictObject({ digestAlgorithm: anyDigest, timestamps: z.array(timestamp) })),
-    hashTreeRenewal: optional(z.enum(['unsorted', 'sorted'])),
+    hashTreeRenewal: optional(z.enum(['unsorted', 'sorted'])).describe(
+      'RFC 4998: how a hash-tree renewal was hashed; sorted is erratum 7411',
+    ),
     errors: texts,
     warnings: texts,
   })

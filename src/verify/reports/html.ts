@@ -125,12 +125,13 @@ function evidencePart(record: EvidenceRecordReport): string {
   const { provenSince, provesUntil } = record;
   return element(
     'div',
-    element('h3', 'Evidence record') +
+    element('h3', record.syntax === 'RFC 6283' ? 'Evidence record in XML' : 'Evidence record') +
       verdict(record) +
       facts([
         ['proves existence since', provenSince === undefined ? undefined : readableTime(provenSince)],
         ['unrenewed it proves until', provesUntil === undefined ? undefined : readableTime(provesUntil)],
         ...record.covered.map((name) => ['covers', name] as const),
+        ['hash-tree renewal', record.hashTreeRenewal],
       ]) +
       list(record.errors, 'errors') +
       list(record.warnings, 'warnings') +

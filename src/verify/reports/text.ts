@@ -17,7 +17,7 @@ function fileLines(report: FileReport): string[] {
       ...indent(signatureLines(signature)),
     ]),
     ...report.timestamps.flatMap((timestamp) => indent(timestampLines(timestamp), '  ')),
-    ...report.evidenceRecords.flatMap((record) => ['  evidence record', ...indent(evidenceLines(record))]),
+    ...report.evidenceRecords.flatMap((record) => [`  ${recordTitle(record)}`, ...indent(evidenceLines(record))]),
   ];
 }
 
@@ -80,12 +80,17 @@ function timestampLines(timestamp: TimestampReport): string[] {
   ];
 }
 
+function recordTitle({ syntax }: EvidenceRecordReport): string {
+  return syntax === 'RFC 6283' ? 'evidence record in XML' : 'evidence record';
+}
+
 function evidenceLines(record: EvidenceRecordReport): string[] {
   return [
     verdict(record),
     ...(record.provenSince === undefined ? [] : [`proves existence since ${readableTime(record.provenSince)}`]),
     ...(record.provesUntil === undefined ? [] : [`unrenewed it proves until ${readableTime(record.provesUntil)}`]),
     ...record.covered.map((name) => `covers ${printable(name)}`),
+    ...(record.hashTreeRenewal === undefined ? [] : [`hash-tree renewal: ${record.hashTreeRenewal}`]),
     ...notes(record),
     ...record.chains.flatMap(({ digestAlgorithm, timestamps }) => [
       `chain over ${digestAlgorithm}`,
