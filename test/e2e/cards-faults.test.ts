@@ -33,7 +33,7 @@ describe('a card that fails in the middle of a batch', needs('softhsm', 'softhsm
           token: { label: token },
           key: { id: '01' },
           chain: ['./issuing.pem'],
-          timeout: '3s',
+          timeout: '5s',
         };
       };
       const own = new CardHouse(authority, { keys: { left: keyOf('left'), right: keyOf('right') }, roots: { letters: ['left', 'right'] } });

@@ -42,7 +42,7 @@ function installed(tarball: string, into: string): string {
 }
 
 /** Node refuses TypeScript below node_modules: what is published is compiled, and its workers and children must find each other there too. */
-test('the packed tarball, installed elsewhere, runs the main job and holds what operators need', { timeout: 240_000 }, (t) => {
+test('the packed tarball, installed elsewhere, runs the main job and holds what operators need', { timeout: 540_000 }, (t) => {
   const place = mkdtempSync(join(tmpdir(), 'sealtree-package-'));
   t.after(() => {
     rmSync(place, { recursive: true, force: true });
