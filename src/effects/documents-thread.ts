@@ -8,12 +8,13 @@ import {
   type DocumentMessage,
   type DocumentRequest,
 } from './documents-messages.ts';
+import { ProcessorTime } from './processor-time.ts';
 import type { VerifyOptions } from '../ports/documents.ts';
 import type { Timer } from '../ports/clock.ts';
 import type { Effects } from '../ports/effects.ts';
 
 export interface ThreadOptions {
-  /** ms that one job may take, besides what its size allows it. */
+  /** ms of the processor that one job may take, besides what its size allows it. */
   readonly timeLimit: number;
   /** MiB of JavaScript heap. */
   readonly memoryLimit: number;
@@ -29,6 +30,8 @@ export interface Loss {
 
 // How often in one time limit the progress is looked at: a job is ended at most a quarter late.
 const looks = 4;
+/** How much longer it may take by the clock: the processor has other work, a file comes slowly. */
+const patience = 10;
 /** ms for starting the thread and taking the first job, on a machine that is busy otherwise. */
 const startLimit = 60_000;
 
@@ -94,7 +97,7 @@ export class DocumentThread {
         done({ job, error: reason ?? loss('SEAL-INTERNAL', `the worker for documents ended (${code})`) });
       };
       worker.on('message', answered).on('error', failed).on('exit', ended);
-      this.#watchOver((job) => {
+      this.#watchOver(new ProcessorTime(worker), (job) => {
         // Until the thread has ended it may get on to the next one, which did nothing wrong.
         culprit = job;
         reason ??=
@@ -116,23 +119,42 @@ export class DocumentThread {
     return request;
   }
 
-  /** Calls when one job has run for longer than its limit. */
-  #watchOver(late: (job: number) => void): void {
+  /** Calls, once, when one job has run for longer than its limit. */
+  #watchOver(processor: ProcessorTime, late: (job: number) => void): void {
     const { timeLimit } = this.#options;
+    const pause = timeLimit / looks;
+    const running = (): number => Atomics.load(this.#progress, progressCells.job);
     let job = -1;
     let since = this.#clock.monotonic();
-    const look = (): void => {
-      const current = Atomics.load(this.#progress, progressCells.job);
-      const now = this.#clock.monotonic();
-      if (current !== job) {
-        job = current;
-        since = now;
-      }
-      const limit = job < 0 ? startLimit : timeLimit + Atomics.load(this.#progress, progressCells.allowance);
-      if (now - since > limit) late(job);
-      else this.#watch = this.#clock.after(timeLimit / looks, look);
+    let timer = this.#clock.after(pause, () => {
+      look();
+    });
+    let over = false;
+    const judge = (): void => {
+      const limit = timeLimit + Atomics.load(this.#progress, progressCells.allowance);
+      const byClock = job < 0 ? startLimit : processor.known ? patience * limit : limit;
+      // What it had used before the first look is not known.
+      const exceeded = this.#clock.monotonic() - since > byClock || processor.used > limit - pause;
+      if (over || !exceeded || running() !== job) return;
+      over = true;
+      late(job);
     };
-    this.#watch = this.#clock.after(timeLimit / looks, look);
+    const look = (): void => {
+      if (running() === job) processor.ask(judge);
+      else {
+        job = running();
+        since = this.#clock.monotonic();
+        processor.begin();
+      }
+      judge();
+      if (!over) timer = this.#clock.after(pause, look);
+    };
+    this.#watch = {
+      cancel: () => {
+        over = true;
+        timer.cancel();
+      },
+    };
   }
 
   #start(): Worker {

@@ -6,6 +6,7 @@ const progress = new Int32Array(workerData as SharedArrayBuffer);
 
 function run(path: string): void {
   if (path.includes('hang')) for (;;) Atomics.load(progress, progressCells.job);
+  if (path.includes('wait')) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1_500);
   if (path.includes('memory')) {
     const hoard: number[][] = [];
     for (;;) hoard.push(Array.from({ length: 100_000 }, Math.random));

@@ -4,6 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { Worker } from 'node:worker_threads';
 import assert from 'node:assert/strict';
 import { systemClock } from '../../src/effects/clock.ts';
 import { documentWorkers } from '../../src/effects/documents.ts';
@@ -204,6 +205,18 @@ for (const [what, code] of [
     const [later] = await hostile.prepare([prepareJob('later')]);
     assert.ok(later?.ok);
   });
+
+const processorTime = 'cpuUsage' in Worker.prototype ? {} : { skip: 'this Node does not tell what a thread uses of the processor' };
+
+test('the limit is the processor’s time: a job that waits for it, or for a slow disk, is not ended', processorTime, async (t) => {
+  const slow = documentWorkers({ clock: systemClock, log: new CollectingLog() }, { ...faulty, threads: 1 });
+  t.after(() => slow.close());
+  const outcomes = await slow.prepare(['first', 'wait', 'third'].map((name) => prepareJob(name)));
+  assert.deepEqual(
+    outcomes.map((outcome) => (outcome.ok ? outcome.value.signature.toBeSigned.toString() : outcome.error.code)),
+    ['first', 'wait', 'third'],
+  );
+});
 
 test('a worker that cannot start answers every job; closing answers what waits', async (t) => {
   const entry = new URL('./no-such-worker.ts', import.meta.url);
