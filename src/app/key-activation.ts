@@ -5,25 +5,36 @@ import type { Service } from './service.ts';
 
 type ActivationService = Pick<Service, 'app' | 'keyAudit'>;
 
+export interface ActivateArgs {
+  readonly name: string;
+  /** Individual card: SHA-256 of the document that was shown, hexadecimal. */
+  readonly document?: string | undefined;
+  /** The PIN is entered on the pad of the reader; the call has none. */
+  readonly atReader?: true | undefined;
+}
+
 /**
- * `key activate`: one try with the PIN of the call. For an individual card, the PIN for the one document that was shown.
- * A certificate that may not sign is refused before the PIN is tried.
- * @param args `document`: its SHA-256, hexadecimal
- * @throws SealError SEAL-KEY-PIN-*, SEAL-KEY-CERTIFICATE
+ * `key activate`: one try with the PIN of the call, or with the one that is entered at the reader. For an individual card, the PIN for the one
+ * document that was shown. A certificate that may not sign is refused before the PIN is tried.
+ * @throws SealError SEAL-KEY-PIN-*, SEAL-KEY-CERTIFICATE; SEAL-USAGE without a PIN or a pad
  */
 export async function activateKey(
   { app, keyAudit }: ActivationService,
-  { name, document }: { readonly name: string; readonly document?: string | undefined },
+  { name, document, atReader }: ActivateArgs,
   { actor, secret }: Pick<Call, 'actor' | 'secret'>,
 ): Promise<KeyView> {
   const source = keySource(app, name);
-  if (secret === undefined) throw new SealError('SEAL-USAGE', 'no PIN was given', { hint: 'enter it at the prompt, or use --pin-file' });
+  const pin = atReader === true && source.status().pinPad === true ? Buffer.alloc(0) : secret;
+  if (pin === undefined)
+    throw new SealError('SEAL-USAGE', `${name}: no PIN was given${atReader === true ? ', and its reader has no pad to ask for it' : ''}`, {
+      hint: 'enter it at the prompt, or use --pin-file',
+    });
   const { clock, store } = app.fx;
   try {
     const { error } = source.status();
     if (error?.code === 'SEAL-KEY-CERTIFICATE') throw SealError.from(error);
     await keyAudit.by(actor, source, async () => {
-      await source.activate(secret, document === undefined ? undefined : Buffer.from(document, 'hex'));
+      await source.activate(pin, document === undefined ? undefined : Buffer.from(document, 'hex'));
     });
   } catch (error) {
     const code = error instanceof SealError ? error.code : 'SEAL-INTERNAL';

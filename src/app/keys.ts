@@ -10,7 +10,7 @@ import { isoTime } from './views.ts';
 /** A key as `key list` shows it. */
 export interface KeyView extends Pick<
   KeyStatus,
-  'name' | 'source' | 'reason' | 'error' | 'pinTriesLeft' | 'wrongPins' | 'reader' | 'token' | 'individual'
+  'name' | 'source' | 'reason' | 'error' | 'pinTriesLeft' | 'wrongPins' | 'reader' | 'pinPad' | 'token' | 'individual'
 > {
   /** Of a card that is there; tries that no `pinTriesLeft` tells are unknown: modules report them badly. */
   readonly pin?: 'entered' | 'needed' | 'locked';

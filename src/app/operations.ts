@@ -13,7 +13,7 @@ import { showAudit, verifyAudit, type AuditShowArgs, type AuditVerification, typ
 import { approveBatch, cancelBatch, retryBatch, type BatchAnswer } from './batch-actions.ts';
 import { listBatches, showBatch, type BatchDetails, type BatchListArgs, type BatchShowArgs } from './batches.ts';
 import type { Call } from './context.ts';
-import { activateKey, deactivateKey } from './key-activation.ts';
+import { activateKey, deactivateKey, type ActivateArgs } from './key-activation.ts';
 import { importCertificate, type ImportArgs, type ImportView } from './key-import.ts';
 import { generateKey, type GenerateArgs, type NewKeyView } from './key-management.ts';
 import { requestCertificate, type RequestArgs, type RequestView } from './key-request.ts';
@@ -45,7 +45,7 @@ export interface Operations {
   readonly 'archive.export': { readonly args: ExportArgs; readonly result: ExportResult };
   readonly 'archive.find': { readonly args: { readonly what: string }; readonly result: FoundObject[] };
   readonly 'key.list': { readonly args: object; readonly result: KeyView[] };
-  readonly 'key.activate': { readonly args: { readonly name: string; readonly document?: string | undefined }; readonly result: KeyView };
+  readonly 'key.activate': { readonly args: ActivateArgs; readonly result: KeyView };
   readonly 'key.deactivate': { readonly args: { readonly name: string }; readonly result: KeyView };
   readonly 'key.generate': { readonly args: GenerateArgs; readonly result: NewKeyView };
   readonly 'key.csr': { readonly args: RequestArgs; readonly result: RequestView };
@@ -165,6 +165,7 @@ export const operations: { readonly [Name in OperationName]: Operation<Name> } =
         .string()
         .regex(/^[0-9a-f]{64}$/)
         .optional(),
+      atReader: z.literal(true).optional(),
     }),
     run: activateKey,
   },

@@ -20,6 +20,8 @@ export interface KeyStatus {
   /** Wrong PINs we have sent since the right one was last sent. */
   readonly wrongPins?: number;
   readonly reader?: string;
+  /** The reader asks for the PIN on a pad of its own: `activate` with an empty one. */
+  readonly pinPad?: true;
   readonly token?: { readonly label: string; readonly serial: string };
   readonly activation?: KeyActivation;
   /** Individual card: it asks its PIN for each document. */
@@ -116,7 +118,8 @@ export interface KeySource {
   /** Calls when the status changed. */
   onChange(call: () => void): void;
   /**
-   * Gives a PIN; the buffer is zeroed before this resolves, whatever happens. Never repeated by machine.
+   * Gives a PIN, an empty one where the pad of the reader asks for it; the buffer is zeroed before this resolves, whatever happens. Never repeated
+   * by machine.
    * @param document individual card: SHA-256 of the document that the person has seen; resolves when it is signed
    */
   activate(pin: Buffer, document?: Buffer): Promise<void>;

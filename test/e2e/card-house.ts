@@ -84,13 +84,17 @@ export class CardHouse extends House {
 
   /** Gives the daemon a PIN; for an individual card with the SHA-256 of the document that was shown. @returns the code it was refused with, or `ready` */
   async activate(name: string, pin: string, document?: string): Promise<string> {
+    return await this.#activate({ name, ...(document === undefined ? {} : { document }) }, Buffer.from(pin));
+  }
+
+  /** The same, where the pad of the reader asks for the PIN. */
+  async activateAtReader(name: string): Promise<string> {
+    return await this.#activate({ name, atReader: true });
+  }
+
+  async #activate(args: object, pin?: Buffer): Promise<string> {
     try {
-      const { state } = (await this.#ask(
-        'key.activate',
-        { name, ...(document === undefined ? {} : { document }) },
-        Buffer.from(pin),
-      )) as KeyView;
-      return state;
+      return ((await this.#ask('key.activate', args, pin)) as KeyView).state;
     } catch (thrown) {
       if (thrown instanceof SealError) return thrown.code;
       throw thrown;

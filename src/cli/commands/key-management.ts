@@ -1,8 +1,9 @@
 import { Option, type Command } from 'commander';
-import { readCommandFile, readPin, writeCommandFile } from '../../compose.ts';
+import { readCommandFile, writeCommandFile } from '../../compose.ts';
 import { newKeyKinds, requestKeyUsages, type NewKeyKind, type RequestKeyUsage } from '../../ports/key-management.ts';
 import { action, type GlobalOptions, type SetExit } from '../command.ts';
 import { Exit } from '../exit.ts';
+import { askPin } from './pin.ts';
 import type { RsaPadding } from '../../model/algorithms.ts';
 import type { Session } from '../session.ts';
 
@@ -23,7 +24,7 @@ export function keyManagementCommands(key: Command, setExit: SetExit): void {
       .option(...pinFile),
     setExit,
     async (session, [name = ''], options) => {
-      const made = await session.call('key.generate', { name, kind: options.type }, pinFor(session, name, options));
+      const made = await session.call('key.generate', { name, kind: options.type }, await pinFor(session, name, options));
       const { terminal } = session;
       terminal.result(made);
       terminal.print(`${terminal.style('green', '✓')} ${name}: ${made.algorithm} in ${made.place}`);
@@ -51,7 +52,7 @@ export function keyManagementCommands(key: Command, setExit: SetExit): void {
     setExit,
     async (session, [name = ''], options) => {
       const { subject, san, keyUsage, padding, out } = options;
-      const request = await session.call('key.csr', { name, subject, san, keyUsage, padding }, pinFor(session, name, options));
+      const request = await session.call('key.csr', { name, subject, san, keyUsage, padding }, await pinFor(session, name, options));
       const { terminal } = session;
       if (out !== undefined) writeCommandFile(out, request.pem);
       terminal.result(request);
@@ -70,7 +71,7 @@ export function keyManagementCommands(key: Command, setExit: SetExit): void {
     setExit,
     async (session, [name = ''], options) => {
       const files = options.certificate.map((file) => readCommandFile(file, maxBytes).toString('base64'));
-      const imported = await session.call('key.import', { name, files }, pinFor(session, name, options));
+      const imported = await session.call('key.import', { name, files }, await pinFor(session, name, options));
       const { terminal } = session;
       terminal.result(imported);
       terminal.print(`${terminal.style('green', '✓')} ${name}: ${imported.subject}, ends ${imported.notAfter}`);
@@ -84,8 +85,9 @@ export function keyManagementCommands(key: Command, setExit: SetExit): void {
 }
 
 /** The PIN of a token, asked as `key activate` does; a key file has its passphrase in the configuration. */
-function pinFor(session: Session, name: string, options: PinOptions): Buffer | undefined {
+async function pinFor(session: Session, name: string, options: PinOptions): Promise<Buffer | undefined> {
   if (session.config().keys[name]?.source !== 'pkcs11') return undefined;
-  const pin = readPin(`PIN of ${name} (empty: at the reader): `, options.pinFile);
-  return pin.length === 0 ? undefined : pin;
+  const key = (await session.call('key.list', {})).find((view) => view.name === name) ?? { name };
+  const pin = askPin(session.terminal, key, options.pinFile, ' (empty: at the reader)');
+  return pin?.length === 0 ? undefined : pin;
 }

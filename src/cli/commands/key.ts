@@ -4,7 +4,7 @@ import { SealError } from '../../errors.ts';
 import { action, type GlobalOptions, type SetExit } from '../command.ts';
 import { Exit } from '../exit.ts';
 import { keyManagementCommands } from './key-management.ts';
-import { readPin } from '../../compose.ts';
+import { askPin } from './pin.ts';
 import { printKeys } from '../show/keys.ts';
 
 /** `key list|activate|deactivate|generate|csr|import|test` */
@@ -19,21 +19,25 @@ export function keyCommands(program: Command, setExit: SetExit): void {
   action<GlobalOptions & { pinFile?: string }>(
     key
       .command('activate <name>')
-      .description('enter the PIN of a card')
+      .description('enter the PIN of a card, here or on the pad of its reader')
       .option('--pin-file <file>', 'read the PIN from a private file, or - for standard input'),
     setExit,
     async (session, [name = ''], { pinFile }) => {
-      const key = (await session.call('key.list', {})).find((view) => view.name === name);
-      demandPin(key, name);
-      const document = key?.waiting;
+      const key = demandKey(await session.call('key.list', {}), name);
+      const document = key.waiting;
       if (document !== undefined) {
         session.terminal.note(`${name} is to sign this document:`);
         session.terminal.note(`  ${document.document}`);
         session.terminal.note(`  SHA-256 ${document.sha256}`);
       }
-      const pin = readPin(`PIN of ${name}: `, pinFile);
-      if (pin.length === 0) throw new SealError('SEAL-USAGE', 'no PIN was entered', { hint: 'nothing was tried; repeat the command' });
-      const view = await session.call('key.activate', { name, ...(document === undefined ? {} : { document: document.sha256 }) }, pin);
+      const pin = askPin(session.terminal, key, pinFile);
+      if (pin?.length === 0) throw new SealError('SEAL-USAGE', 'no PIN was entered', { hint: 'nothing was tried; repeat the command' });
+      const args = {
+        name,
+        ...(document === undefined ? {} : { document: document.sha256 }),
+        ...(pin === undefined ? { atReader: true as const } : {}),
+      };
+      const view = await session.call('key.activate', args, pin);
       session.terminal.result(view);
       printKeys(session.terminal, [view]);
       // The document that was shown is signed then; that the next one may wait already is another matter.
@@ -55,8 +59,9 @@ export function keyCommands(program: Command, setExit: SetExit): void {
   });
 }
 
-/** Before a person types it. @throws SealError SEAL-KEY-UNKNOWN, SEAL-USAGE, or why the card takes none now */
-function demandPin(key: KeyView | undefined, name: string): void {
+/** The key whose PIN a person is about to enter. @throws SealError SEAL-KEY-UNKNOWN, SEAL-USAGE, or why the card takes none now */
+function demandKey(keys: readonly KeyView[], name: string): KeyView {
+  const key = keys.find((view) => view.name === name);
   if (key === undefined)
     throw new SealError('SEAL-KEY-UNKNOWN', `no key is called “${name}”`, { hint: '“sealtree key list” shows the keys' });
   if (key.source === 'pkcs12')
@@ -68,4 +73,5 @@ function demandPin(key: KeyView | undefined, name: string): void {
       hint: '“sealtree status” tells when one does',
     });
   if ((key.state === 'pin-locked' || key.state === 'absent') && key.error !== undefined) throw SealError.from(key.error);
+  return key;
 }

@@ -2,6 +2,8 @@ import { withPin } from './pin.ts';
 import { drainSlotEvents } from './look-around.ts';
 import { findKeys, readCertificates } from './objects.ts';
 import { asFault, DriverFault } from './module.ts';
+import { asksAtReader } from './pin-pad.ts';
+import { Sessions } from './sessions.ts';
 import type pkcs11js from 'pkcs11js';
 import type { Loaded, Pkcs11 } from './module.ts';
 import type { Calls, MechanismCall, PinState, TokenCertificate, TokenKey, TokenSelector, TokenView } from './messages.ts';
@@ -21,22 +23,22 @@ interface Found {
 
 interface Open extends Found {
   readonly reader: string;
-  readonly sessions: readonly [pkcs11js.Handle, ...pkcs11js.Handle[]];
+  readonly sessions: Sessions;
 }
 
 /** One token of a loaded module: keeps its sessions open as long as it is there. */
 export class TokenClient {
+  readonly #loaded: Loaded;
   readonly #api: Pkcs11;
   readonly #module: pkcs11js.PKCS11;
   readonly #wanted: number;
   #open: Open | undefined;
   #loggedIn = false;
-  #free: pkcs11js.Handle[] = [];
-  readonly #waiting: ((session: pkcs11js.Handle | undefined) => void)[] = [];
 
-  constructor({ api, module }: Loaded, sessions: number) {
-    this.#api = api;
-    this.#module = module;
+  constructor(loaded: Loaded, sessions: number) {
+    this.#loaded = loaded;
+    this.#api = loaded.api;
+    this.#module = loaded.module;
     this.#wanted = sessions;
   }
 
@@ -53,7 +55,7 @@ export class TokenClient {
     this.#drop();
     if (found === undefined) return undefined;
     const open = this.#openSessions(found);
-    return this.#view(open, this.#module.C_GetSessionInfo(open.sessions[0]).state, true);
+    return this.#view(open, this.#module.C_GetSessionInfo(open.sessions.first).state, true);
   }
 
   #view({ info, reader }: Open, state: number, fresh: boolean): TokenView {
@@ -62,7 +64,7 @@ export class TokenClient {
       serial: info.serialNumber.trim(),
       reader,
       pin: this.#pinState(info.flags),
-      pinPad: (info.flags & this.#api.CKF_PROTECTED_AUTHENTICATION_PATH) !== 0,
+      pinPad: asksAtReader(this.#loaded, info.flags),
       loggedIn: userStates.has(state),
       fresh,
     };
@@ -70,12 +72,12 @@ export class TokenClient {
 
   /** In a session that nobody signs in meanwhile. */
   async certificates(): Promise<{ certificates: TokenCertificate[]; mechanisms: number[] }> {
-    const { slot } = this.#opened();
-    const session = await this.#takeSession();
+    const { slot, sessions } = this.#opened();
+    const session = await sessions.take();
     try {
       return { certificates: readCertificates(this.#api, this.#module, session), mechanisms: this.#module.C_GetMechanismList(slot) };
     } finally {
-      this.#giveBack(session);
+      sessions.giveBack(session);
     }
   }
 
@@ -86,11 +88,11 @@ export class TokenClient {
       withPin(pin, (text) => {
         this.#loginUser(text);
       });
-    return findKeys(this.#api, this.#module, this.#opened().sessions[0]);
+    return findKeys(this.#api, this.#module, this.#opened().sessions.first);
   }
 
   logout(): void {
-    const session = this.#open?.sessions[0];
+    const session = this.#open?.sessions.first;
     if (session === undefined) return;
     this.#loggedIn = false;
     this.#module.C_Logout(session);
@@ -101,9 +103,11 @@ export class TokenClient {
     { key, mechanism, input }: Pick<Calls['sign']['args'], 'key' | 'mechanism' | 'input'>,
     pin?: Buffer | 'at-reader',
   ): Promise<Buffer> {
+    let sessions: Sessions;
     let session: pkcs11js.Handle;
     try {
-      session = await this.#takeSession();
+      ({ sessions } = this.#opened());
+      session = await sessions.take();
     } catch (thrown) {
       if (Buffer.isBuffer(pin)) pin.fill(0);
       throw thrown;
@@ -124,7 +128,7 @@ export class TokenClient {
       const signature = await this.#module.C_SignAsync(session, input, Buffer.alloc(longestSignature));
       return Buffer.from(signature);
     } finally {
-      this.#giveBack(session);
+      sessions.giveBack(session);
     }
   }
 
@@ -140,7 +144,7 @@ export class TokenClient {
   #loginUser(pin: string): void {
     const open = this.#opened();
     try {
-      this.#login(open.sessions[0], this.#api.CKU_USER, pin);
+      this.#login(open.sessions.first, this.#api.CKU_USER, pin);
       this.#loggedIn = true;
     } catch (thrown) {
       // Only the flags tell how many tries are left, and only now they change.
@@ -176,7 +180,7 @@ export class TokenClient {
   }
 
   #find(selector: TokenSelector): Found | undefined {
-    drainSlotEvents({ api: this.#api, module: this.#module });
+    drainSlotEvents(this.#loaded);
     for (const slot of this.#module.C_GetSlotList(true)) {
       if (selector.slot !== undefined && Number(slot.readBigUInt64LE()) !== selector.slot) continue;
       const info = this.#tokenInfo(slot);
@@ -202,7 +206,7 @@ export class TokenClient {
    * PIN of a card that has left (sc_unlock keeps its mutex).
    */
   #sessionState(): number | undefined {
-    const session = this.#open?.sessions[0];
+    const session = this.#open?.sessions.first;
     if (session === undefined) return undefined;
     try {
       if (this.#loggedIn) return this.#module.C_GetSessionInfo(session).state;
@@ -215,41 +219,18 @@ export class TokenClient {
   }
 
   #openSessions({ slot, info }: Found): Open {
-    const first = this.#module.C_OpenSession(slot, this.#api.CKF_SERIAL_SESSION);
-    const others = Array.from({ length: this.#wanted - 1 }, () => this.#module.C_OpenSession(slot, this.#api.CKF_SERIAL_SESSION));
-    const sessions = [first, ...others] as const;
+    const sessions = new Sessions(this.#wanted, () => this.#module.C_OpenSession(slot, this.#api.CKF_SERIAL_SESSION));
     const open = { slot, info, sessions, reader: this.#module.C_GetSlotInfo(slot).slotDescription.trim() };
     this.#open = open;
-    this.#free = [...sessions];
     return open;
   }
 
   #drop(): void {
-    for (const session of this.#open?.sessions ?? []) {
-      try {
-        this.#module.C_CloseSession(session);
-      } catch {
-        // Gone with the card.
-      }
-    }
+    this.#open?.sessions.end((session) => {
+      this.#module.C_CloseSession(session);
+    });
     this.#open = undefined;
     this.#loggedIn = false;
-    this.#free = [];
-    for (const waiting of this.#waiting.splice(0)) waiting(undefined);
-  }
-
-  async #takeSession(): Promise<pkcs11js.Handle> {
-    this.#opened();
-    const session = this.#free.pop() ?? (await new Promise<pkcs11js.Handle | undefined>((resolve) => this.#waiting.push(resolve)));
-    if (session === undefined) throw new DriverFault({ rv: tokenNotPresent, message: 'the token has left' });
-    return session;
-  }
-
-  #giveBack(session: pkcs11js.Handle): void {
-    if (this.#open?.sessions.includes(session) !== true) return;
-    const next = this.#waiting.shift();
-    if (next === undefined) this.#free.push(session);
-    else next(session);
   }
 
   #pinState(flags: number): PinState {

@@ -43,9 +43,10 @@ function stateOf(state: TokenState): KeyState {
   return state.kind === 'active' ? 'ready' : state.state;
 }
 
-function describe({ view }: Visible, wrongPins: number): Pick<KeyStatus, 'reader' | 'token' | 'pinTriesLeft' | 'wrongPins'> {
+function describe({ view }: Visible, wrongPins: number): Pick<KeyStatus, 'reader' | 'pinPad' | 'token' | 'pinTriesLeft' | 'wrongPins'> {
   return {
     reader: view.reader,
+    ...(view.pinPad ? { pinPad: true as const } : {}),
     token: { label: view.label, serial: view.serial },
     ...(wrongPins === 0 ? {} : { wrongPins }),
     ...(view.pin === 'locked' ? { pinTriesLeft: 0 } : view.pin === 'last-try' ? { pinTriesLeft: 1 } : {}),

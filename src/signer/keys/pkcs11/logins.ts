@@ -6,7 +6,7 @@ import { UnattendedPin } from './unattended.ts';
 import { WrongPins } from './wrong-pins.ts';
 import type { KeyEffects } from '../effects.ts';
 import type { CardHost } from './host.ts';
-import type { CardActivation } from './messages.ts';
+import type { CardActivation, TokenView } from './messages.ts';
 import type { Visible } from './state.ts';
 import type { Pkcs11KeyConfig, SecretReference } from '../../../model/config.ts';
 
@@ -78,20 +78,19 @@ export class Logins {
    * With a PIN, zeroed; an empty one means the pad of the reader.
    * @param once for a single signature: no activation begins
    * @returns the private keys that are visible now, and when the activation began
-   * @throws CardFault, SealError SEAL-KEY-DEVICE, SEAL-KEY-PIN-INCORRECT when it is too long for any card
+   * @throws CardFault, SealError SEAL-KEY-DEVICE; as isAtReader
    */
-  async withPin({ view: { pinPad, serial } }: Visible, pin: Buffer, once = false): Promise<Login> {
+  async withPin({ view }: Visible, pin: Buffer, once = false): Promise<Login> {
+    const { serial } = view;
     try {
-      if (pin.length > longestPin)
-        throw new SealError('SEAL-KEY-PIN-INCORRECT', 'the PIN is too long', { hint: 'nothing was sent to the card; enter it again' });
+      const atReader = isAtReader(this.#config.name, view, pin);
       const process = await this.#host.running();
       const { timeout, maxTime } = this.#config;
       const since = this.#fx.clock.now();
       const lasting = { since, once, ...(maxTime === undefined ? {} : { lasts: maxTime }) };
-      const { keys } =
-        pinPad && pin.length === 0
-          ? await process.call('login', lasting, pinPadMs)
-          : await process.withPin(pin, async (door) => await process.call('login', { ...lasting, door }, timeout));
+      const { keys } = atReader
+        ? await process.call('login', lasting, pinPadMs)
+        : await process.withPin(pin, async (door) => await process.call('login', { ...lasting, door }, timeout));
       await this.#unattended.forget(serial);
       await this.wrong.clear();
       return { keys, since };
@@ -114,6 +113,18 @@ export class Logins {
       hint: 'name a file or credential under “pin:” of the key',
     });
   }
+}
+
+/**
+ * Whether the pad of the reader asks for the PIN: where there is one, an empty PIN says so.
+ * @throws SealError SEAL-KEY-PIN-NEEDED when it is empty and there is no pad, SEAL-KEY-PIN-INCORRECT when it is too long for any card
+ */
+export function isAtReader(name: string, { pinPad }: Pick<TokenView, 'pinPad'>, pin: Buffer): boolean {
+  const untouched = { where: name, hint: 'nothing was sent to the card; enter it again' };
+  if (pin.length > longestPin) throw new SealError('SEAL-KEY-PIN-INCORRECT', `${name}: the PIN is too long`, untouched);
+  if (pin.length > 0) return false;
+  if (!pinPad) throw new SealError('SEAL-KEY-PIN-NEEDED', `${name}: no PIN was given, and its reader has no pad to ask for it`, untouched);
+  return true;
 }
 
 function isAboutPin(name: string, thrown: unknown): boolean {

@@ -1,5 +1,5 @@
 import { SealError } from '../../../errors.ts';
-import { pinPadMs } from './logins.ts';
+import { isAtReader, pinPadMs } from './logins.ts';
 import type { CurrentState } from './current-state.ts';
 import type { CardHost, HostConfig } from './host.ts';
 import type { Logins } from './logins.ts';
@@ -58,18 +58,18 @@ export class Signatures {
    * Of an individual card: logged in for it alone, unless the card is active already.
    * @param pin zeroed; an empty one means the pad of the reader
    * @param choose the key to use, of those that are visible after the login
-   * @throws CardFault; SealError SEAL-KEY-*
+   * @throws CardFault; SealError SEAL-KEY-*; as isAtReader
    */
   async makeOnce(pin: Buffer, choose: (keys: readonly TokenKey[]) => AskedOnce): Promise<Buffer> {
     const contextPin = Buffer.from(pin);
     try {
       const state = this.#state.now;
       if (state.kind === 'away') throw state.error;
+      const atReader = isAtReader(this.#config.name, state.visible.view, pin);
       const { keys } = state.kind === 'active' ? state.activation : await this.#logins.withPin(state.visible, pin, true);
       const process = await this.#host.running();
       try {
         const { key, ...asked } = choose(keys);
-        const atReader = state.visible.view.pinPad && contextPin.length === 0;
         return await this.#call(
           process,
           { ...asked, key: key.handle },

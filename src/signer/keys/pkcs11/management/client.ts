@@ -2,6 +2,7 @@ import { nameMatcher } from '../../../../formats/globs.ts';
 import { findKeys, readCertificates } from '../objects.ts';
 import { DriverFault, loadModule } from '../module.ts';
 import { withPin } from '../pin.ts';
+import { asksAtReader } from '../pin-pad.ts';
 import { takePin } from './pin-pipe.ts';
 import { certificateTemplate, keyPairTemplates } from './templates.ts';
 import type pkcs11js from 'pkcs11js';
@@ -30,7 +31,7 @@ export class ManagementClient {
       if ((info.flags & api.CKF_TOKEN_INITIALIZED) === 0 || !fits(token, slot, info, module.C_GetSlotInfo(slot))) continue;
       const session = module.C_OpenSession(slot, api.CKF_SERIAL_SESSION | api.CKF_RW_SESSION);
       this.#opened = { api, module, slot, info, session };
-      const pinPad = (info.flags & api.CKF_PROTECTED_AUTHENTICATION_PATH) !== 0;
+      const pinPad = asksAtReader({ api, module }, info.flags);
       return { pinPad, label: info.label.trim(), mechanisms: module.C_GetMechanismList(slot) };
     }
     return undefined;
