@@ -79,11 +79,15 @@ function view({ kind, digest, n, ends, reason, chains, first, last }: Ending, re
   };
 }
 
-/** One sentence for `status` and the log; none while nothing is due. */
-export function dueSentence({ kind, state, ends, reason, chains, first, last, command }: DueView): string[] {
-  if (state === 'later') return [];
+/** One sentence for `status` and the log, with what to do; none while nothing is due. */
+export function dueSentence(due: DueView): string[] {
+  return due.state === 'later' ? [] : [`${dueMessage(due)} (${due.command})`];
+}
+
+/** What is due, or late, and why. */
+export function dueMessage({ kind, state, ends, reason, chains, first, last }: DueView): string {
   const trees = chains === 1 ? `tree ${first}` : `${chains} trees (${first} to ${last})`;
   const what = kind === 'timestamps' ? 'the timestamps' : 'the hash trees';
   const when = state === 'due' ? `must be renewed before ${ends.slice(0, 10)}` : `should have been renewed before ${ends.slice(0, 10)}`;
-  return [`${what} of ${trees} ${when}: ${reason} (${command})`];
+  return `${what} of ${trees} ${when}: ${reason}`;
 }

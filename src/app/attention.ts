@@ -4,7 +4,7 @@ import { certificateEnds, describeEnd } from './certificate-ends.ts';
 import { exhaustion, type Queue } from './key-forecast.ts';
 import type { StatusReport } from './status-report.ts';
 
-type Parts = Pick<StatusReport, 'keys' | 'blocked' | 'failed' | 'archive' | 'tsas' | 'roots' | 'probe'>;
+type Parts = Pick<StatusReport, 'keys' | 'blocked' | 'failed' | 'archive' | 'tsas' | 'roots' | 'probe' | 'notify'>;
 
 /** A sealed tree without timestamp is worth a word after this, ms. */
 const lateAfter = 60_000;
@@ -16,7 +16,7 @@ const quotaSteps = [100, 90, 80];
  * @param queues documents that are not signed yet @param now UTC ms
  */
 export function attention(
-  { keys, blocked, failed, archive, tsas, roots, probe = [] }: Parts,
+  { keys, blocked, failed, archive, tsas, roots, notify, probe = [] }: Parts,
   queues: readonly Queue[],
   now: number,
 ): string[] {
@@ -31,6 +31,7 @@ export function attention(
     ...checkSentence(archive.checked),
     ...archive.due.flatMap(dueSentence),
     ...tsas.flatMap(quotaUse),
+    ...notify.map(undelivered),
     ...roots.flatMap((root) => [
       ...(root.paused === undefined ? [] : [`root ${root.name} is paused: ${root.paused}`]),
       ...root.nearMisses,
@@ -59,6 +60,11 @@ function failures(failed: StatusReport['failed']): string[] {
 /** Sealed trees whose timestamp should be there by now. */
 export function lateTrees({ archive }: Pick<StatusReport, 'archive'>, now: number): StatusReport['archive']['sealed'] {
   return archive.sealed.filter(({ since }) => now - Date.parse(since) > lateAfter);
+}
+
+function undelivered({ channel, since, waiting, error }: StatusReport['notify'][number]): string {
+  const tried = waiting === 0 ? '' : `, ${waiting === 1 ? '1 message is' : `${waiting} messages are`} tried again`;
+  return `notify ${channel}: nothing has arrived since ${since}${tried}: ${error.message}${remedy(error.hint)}`;
 }
 
 function quotaUse({ name, used, quota }: StatusReport['tsas'][number]): string[] {

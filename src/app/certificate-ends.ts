@@ -1,5 +1,3 @@
-import { parseTimestampToken } from '../formats/tsp.ts';
-import { oids } from '../formats/oids.ts';
 import { distinguishedName, parseCertificate } from '../formats/x509.ts';
 import type { Certificate } from '../formats/x509.ts';
 import type { Effects } from '../ports/effects.ts';
@@ -9,8 +7,6 @@ import { isoTime } from './views.ts';
 const day = 86_400_000;
 /** Days before its end at which a certificate is told of, each once. */
 const stages = [1, 7, 14, 30, 60];
-/** Trees whose tokens are looked at for the certificates of their authorities. */
-const recentTrees = 4;
 
 /** A certificate that ends soon. */
 export interface CertificateEnd {
@@ -48,12 +44,17 @@ export function certificateEnds({ keys, tsas }: Certificates, now: number): Cert
   return owned
     .flatMap(([owner, certificate]) => {
       const left = certificate === undefined ? Infinity : Date.parse(certificate.notAfter) - now;
-      const stage = left < 0 ? 0 : stages.find((days) => left <= days * day);
+      const stage = stageOf(left);
       if (certificate === undefined || stage === undefined) return [];
       const { subject, serialNumber, notAfter } = certificate;
       return [{ owner, subject, serialNumber, notAfter, daysLeft: Math.floor(left / day), stage }];
     })
     .sort((a, b) => (a.notAfter < b.notAfter ? -1 : 1));
+}
+
+/** @param left ms until something ends @returns the stage that is reached: 60, 30, 14, 7, 1 days, or 0; undefined before all of them */
+export function stageOf(left: number): number | undefined {
+  return left < 0 ? 0 : stages.find((days) => left <= days * day);
 }
 
 /** One sentence for `status`, log and notification. */
@@ -73,26 +74,18 @@ export async function logEnds(fx: Pick<Effects, 'log' | 'store'>, ends: readonly
   }
 }
 
-/** The certificates that authorities signed with lately, by their names: out of the newest tokens of the archive. */
-export async function tsaCertificates({ store }: Pick<Effects, 'store'>, now: number): Promise<ReadonlyMap<string, TsaCertificate>> {
+/** The certificates that authorities signed their last timestamps with, over signatures or trees, by their names. */
+export async function tsaCertificates(
+  { store }: Pick<Effects, 'store'>,
+  tsas: readonly string[],
+  now: number,
+): Promise<ReadonlyMap<string, TsaCertificate>> {
   const found = new Map<string, TsaCertificate>();
-  for (const tree of await store.trees({ states: ['anchored'], newestFirst: true, limit: recentTrees })) {
-    for (const { tsa, token } of await store.tokens(tree.id)) {
-      const certificate = found.has(tsa) ? undefined : signerOf(token);
-      if (certificate !== undefined) found.set(tsa, describe(certificate, now));
-    }
+  for (const tsa of tsas) {
+    const der = await store.tsaCertificate(tsa);
+    if (der !== undefined) found.set(tsa, describe(parseCertificate(der), now));
   }
   return found;
-}
-
-/** The one among the token's certificates that is made for timestamps. */
-function signerOf(token: Buffer): Certificate | undefined {
-  try {
-    const certificates = parseTimestampToken(token).cms.certificates.map((der) => parseCertificate(der));
-    return certificates.find(({ extendedKeyUsage }) => extendedKeyUsage?.includes(oids.timeStamping) === true);
-  } catch {
-    return undefined;
-  }
 }
 
 function describe({ subject, serialNumber, notAfter }: Certificate, now: number): TsaCertificate {

@@ -84,11 +84,8 @@ export class Housekeeping {
   async logCertificateEnds(): Promise<void> {
     const { app } = this.#service;
     const now = app.fx.clock.now();
-    const certificates = await tsaCertificates(app.fx, now);
-    const tsas = Object.keys(app.config.tsas).flatMap((name) => {
-      const certificate = certificates.get(name);
-      return certificate === undefined ? [] : [{ name, certificate }];
-    });
+    const certificates = await tsaCertificates(app.fx, Object.keys(app.config.tsas), now);
+    const tsas = [...certificates].map(([name, certificate]) => ({ name, certificate }));
     await logEnds(app.fx, certificateEnds({ keys: await keyViews(app), tsas }, now));
   }
 

@@ -1,5 +1,6 @@
 import { asSealError, type ErrorReport } from '../errors.ts';
 import { digestOf } from '../formats/digests.ts';
+import { countedTimestamp } from '../pki/tsa-selection.ts';
 import type { App } from './context.ts';
 
 /** How an authority answered just now. */
@@ -16,14 +17,14 @@ export async function probeTsas({ fx, config }: Pick<App, 'fx' | 'config'>, coun
     [...fx.tsas].map(async ([name, tsa]): Promise<TsaProbe> => {
       const digest = config.tsas[name]?.digest ?? 'sha256';
       const began = fx.clock.monotonic();
-      const answered = await tsa.timestamp({ digest, messageImprint: digestOf(digest, fx.random.bytes(32)) }, signal).then(
+      const request = { digest, messageImprint: digestOf(digest, fx.random.bytes(32)) };
+      const error = await (count ? countedTimestamp(fx, name, request, signal) : tsa.timestamp(request, signal)).then(
         () => undefined,
         (thrown: unknown) => asSealError(thrown),
       );
       signal.throwIfAborted();
-      if (count) await fx.store.countTimestamp(name, fx.clock.now(), answered === undefined);
       const ms = Math.round(fx.clock.monotonic() - began);
-      return { name, ok: answered === undefined, ms, ...(answered === undefined ? {} : { error: answered.toJSON() }) };
+      return { name, ok: error === undefined, ms, ...(error === undefined ? {} : { error: error.toJSON() }) };
     }),
   );
 }

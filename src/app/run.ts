@@ -1,22 +1,25 @@
+import { settleDoubts } from '../batch/sign-step.ts';
 import { asSealError, SealError } from '../errors.ts';
 import type { Config } from '../model/config.ts';
 import type { ControlHandler, ControlServer } from '../ports/control.ts';
 import type { HttpServer } from '../ports/http-server.ts';
 import { inModule } from '../ports/log.ts';
 import type { LoopDelay } from '../ports/loop-delay.ts';
+import { tellCards } from './cards-at-stop.ts';
+import { endInterrupted } from './command-batch.ts';
+import { CommandServer } from './command-server.ts';
+import { Heartbeat, type Supervisor } from './heartbeat.ts';
 import { Housekeeping } from './housekeeping.ts';
 import { IntakeLoop } from './intake-loop.ts';
 import type { ConfigChanges } from './live-config.ts';
 import { monitorHandler } from './monitor.ts';
 import { channels } from './notify/channels.ts';
 import { Notifier } from './notify/notifier.ts';
-import { status } from './status.ts';
-import { perform, type OperationName } from './operations.ts';
+import type { OperationName } from './operations.ts';
 import { ownRoots } from './own-roots.ts';
 import type { Service } from './service.ts';
+import { status } from './status.ts';
 import { missingCrls } from './trust-files.ts';
-import { endInterrupted } from './command-batch.ts';
-import { settleDoubts } from '../batch/sign-step.ts';
 
 export interface RunOptions {
   /** Settle, process approved batches, then stop. */
@@ -24,10 +27,7 @@ export interface RunOptions {
   /** Aborted by SIGTERM and SIGINT. */
   readonly signal: AbortSignal;
   readonly pid: number;
-  readonly notifier: {
-    readonly watchdog: number | undefined;
-    notify(state: 'READY=1' | 'STOPPING=1' | 'RELOADING=1' | 'WATCHDOG=1', status?: string): void;
-  };
+  readonly notifier: Supervisor;
   readonly httpServer: HttpServer;
   readonly loopDelay: () => LoopDelay;
   readonly serveControl: (handler: ControlHandler) => Promise<ControlServer>;
@@ -72,18 +72,18 @@ class Daemon {
   readonly #house: Housekeeping;
   readonly #undo: (() => unknown)[] = [];
   readonly #startedAt: number;
-  readonly #stopping = new AbortController();
-  /** Commands that are being answered. */
-  readonly #calls = new Set<Promise<unknown>>();
-  #beat: number;
+  readonly #heartbeat: Heartbeat;
+  readonly #commands: CommandServer;
+  #notifier: Notifier | undefined;
 
   constructor(service: Service, options: RunOptions) {
     this.#service = service;
     this.#options = options;
     this.#intake = new IntakeLoop(service);
+    this.#commands = new CommandServer(service, options.isOperation);
     this.#house = new Housekeeping(service, options.signal);
     this.#startedAt = service.app.fx.clock.now();
-    this.#beat = service.app.fx.clock.monotonic();
+    this.#heartbeat = new Heartbeat(service.app.fx.clock, options.notifier);
   }
 
   async start(): Promise<void> {
@@ -111,6 +111,7 @@ class Daemon {
         pool: this.#service.pool.view(),
         roots: this.#intake.status(),
         due: this.#house.due,
+        notify: this.#notifier?.problems ?? [],
       });
     await this.#serve();
     await this.#intake.start();
@@ -119,7 +120,10 @@ class Daemon {
     this.#undo.push(() => {
       this.#house.stop();
     });
-    this.#keepBeat();
+    this.#heartbeat.start();
+    this.#undo.push(() => {
+      this.#heartbeat.stop();
+    });
     this.#options.notifier.notify('READY=1', `${Object.keys(app.config.roots).length} roots`);
     log.info({ roots: Object.keys(app.config.roots) }, 'ready');
   }
@@ -137,23 +141,7 @@ class Daemon {
 
   async #serve(): Promise<void> {
     const { app } = this.#service;
-    const control = await this.#options.serveControl(async (request, secret, progress, signal) => {
-      const { operation, args, actor } = request;
-      this.#stopping.signal.throwIfAborted();
-      if (!this.#options.isOperation(operation))
-        throw new SealError('SEAL-USAGE', `the daemon knows no operation “${operation}”`, {
-          hint: 'command and daemon have different versions: restart the daemon',
-        });
-      const call = {
-        actor,
-        progress,
-        signal: AbortSignal.any([signal, this.#stopping.signal]),
-        ...(secret === undefined ? {} : { secret }),
-      };
-      const answer = perform(this.#service, operation, args, call).finally(() => this.#calls.delete(answer));
-      this.#calls.add(answer);
-      return await answer;
-    });
+    const control = await this.#options.serveControl(this.#commands.answer);
     this.#undo.push(async () => {
       await control.close();
     });
@@ -161,7 +149,7 @@ class Daemon {
     if (monitor === undefined || this.#options.once) return;
     const vitals = {
       live: async () => await this.#service.live(),
-      sinceBeat: () => app.fx.clock.monotonic() - this.#beat,
+      sinceBeat: () => this.#heartbeat.since,
       loopDelay: this.#options.loopDelay,
     };
     const listener = await this.#options.httpServer.serve(monitor.host, monitor.port, monitorHandler(app, vitals));
@@ -176,34 +164,15 @@ class Daemon {
     if (notify === undefined || this.#options.once) return;
     const fx = inModule(app.fx, 'batch');
     const notifier = new Notifier(fx, {
-      config: notify,
       channels: channels(notify, { ...fx, readSecret: app.readSecret }),
+      roots: Object.keys(app.config.roots),
       source: app.config.path,
       status: async () => await status(app, await this.#service.live()),
     });
+    this.#notifier = notifier;
     await notifier.start();
     this.#undo.push(async () => {
       await notifier.stop();
-    });
-  }
-
-  /** For /livez and for systemd's watchdog: as long as timers run, the main loop does. */
-  #keepBeat(): void {
-    const { clock } = this.#service.app.fx;
-    const { watchdog } = this.#options.notifier;
-    const timers = [
-      clock.every(second, () => {
-        this.#beat = clock.monotonic();
-      }),
-    ];
-    if (watchdog !== undefined)
-      timers.push(
-        clock.every(watchdog, () => {
-          this.#options.notifier.notify('WATCHDOG=1');
-        }),
-      );
-    this.#undo.push(() => {
-      for (const timer of timers) timer.cancel();
     });
   }
 
@@ -269,29 +238,12 @@ class Daemon {
   async stop(): Promise<void> {
     const { app, runner } = this.#service;
     this.#options.notifier.notify('STOPPING=1');
-    this.#stopping.abort(new SealError('SEAL-INTERRUPTED', 'the daemon is stopping', { hint: 'repeat the command when it runs again' }));
+    this.#commands.interrupt();
     await this.#intake.close();
     await runner.stop();
-    await Promise.allSettled(this.#calls);
+    await this.#commands.ended();
     for (const undo of this.#undo.splice(0).reverse()) await undo();
     tellCards(app);
     app.fx.log.info({}, 'Sealtree stopped');
   }
-}
-
-/** What a stop costs: cards that stay active for the next daemon, and those that a person must activate again. */
-function tellCards({ fx, config }: Service['app']): void {
-  const active = fx.keys.map((key) => key.status()).filter(({ activation }) => activation !== undefined);
-  const stay = active.filter(({ activation }) => activation?.outlives === true).map(({ name }) => name);
-  const lost = active
-    .filter(({ name, activation }) => activation?.outlives !== true && needsPerson(config.keys[name]))
-    .map(({ name }) => name);
-  if (stay.length > 0)
-    fx.log.info({ keys: stay }, `${stay.length} ${stay.length === 1 ? 'card stays' : 'cards stay'} active for the next daemon`);
-  if (lost.length > 0)
-    fx.log.warn({ keys: lost }, `${lost.length} ${lost.length === 1 ? 'card needs its PIN' : 'cards need their PINs'} at the next start`);
-}
-
-function needsPerson(key: Config['keys'][string] | undefined): boolean {
-  return key?.source === 'pkcs11' && key.pin === undefined;
 }

@@ -6,6 +6,7 @@ import type { TsaProbe } from './probe.ts';
 import type { FailedBatch, WaitingGroup } from './status-batches.ts';
 import type { DueView } from './archive-due.ts';
 import type { KeyView } from './keys.ts';
+import type { ChannelProblem } from './notify/problem.ts';
 
 export interface RootStatus {
   readonly name: string;
@@ -42,7 +43,7 @@ export interface StatusReport {
     readonly used: number;
     readonly quota?: number;
     readonly per: 'day' | 'month' | 'year';
-    /** It signed the newest timestamps of the archive with this. */
+    /** It signed its last timestamp with this. */
     readonly certificate?: TsaCertificate;
   }[];
   /** With `--probe`: how the authorities answered just now. */
@@ -58,12 +59,15 @@ export interface StatusReport {
     readonly checked?: LastCheck;
   };
   readonly disks: readonly DiskStatus[];
+  /** Channels on which no notification arrives. */
+  readonly notify: readonly (Omit<ChannelProblem, 'since'> & { /** UTC, ISO 8601. */ readonly since: string })[];
   /** What a person should do now, one sentence each. */
   readonly attention: readonly string[];
 }
 
 /** What only the daemon knows. */
 export interface LiveStatus {
+  readonly notify?: readonly ChannelProblem[];
   /** What must be renewed now, soonest first; looked at once an hour. */
   readonly due?: readonly DueView[];
   readonly pool?: readonly PoolView[];

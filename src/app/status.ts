@@ -42,6 +42,7 @@ export async function status(app: App, live: LiveStatus, probe?: readonly TsaPro
     archive: { ...(await archiveStatus(app)), due: live.due ?? [] },
     tsas: await tsaStatus(app),
     roots: live.roots,
+    notify: (live.notify ?? []).map(({ since, ...problem }) => ({ ...problem, since: isoTime(since) })),
   };
   return {
     version: app.version,
@@ -85,7 +86,7 @@ async function archiveStatus({ fx, config }: App): Promise<Omit<StatusReport['ar
 
 async function tsaStatus({ fx, config }: App): Promise<StatusReport['tsas']> {
   const now = fx.clock.now();
-  const certificates = await tsaCertificates(fx, now);
+  const certificates = await tsaCertificates(fx, Object.keys(config.tsas), now);
   return await Promise.all(
     Object.values(config.tsas).map(async ({ name, quota }) => {
       const counts = await fx.store.timestampCounts(

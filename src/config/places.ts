@@ -1,6 +1,7 @@
 import type { RootConfig } from '../model/config.ts';
 
-type Report = (path: readonly (string | number)[], message: string) => void;
+/** Says what is wrong with the setting at `path`. */
+export type Report = (path: readonly (string | number)[], message: string) => void;
 
 /** A directory that must not hold another one of the configuration. */
 interface Place {

@@ -1,20 +1,11 @@
 import { dirname, resolve } from 'node:path';
 import type { Config, KeyConfig, RootConfig, SecretReference, TsaConfig } from '../model/config.ts';
-import type { NotifyConfig } from '../model/notify.ts';
 import type { Profile } from '../model/signature.ts';
+import { defined } from './defined.ts';
 import { nearest } from './nearest.ts';
-import { checkPlaces } from './places.ts';
+import { checkPlaces, type Report } from './places.ts';
+import { resolveNotify } from './resolve-notify.ts';
 import type { FileSettings } from './schema.ts';
-
-type Report = (path: readonly (string | number)[], message: string) => void;
-type Defined<T> = { [K in keyof T as undefined extends T[K] ? never : K]: T[K] } & {
-  [K in keyof T as undefined extends T[K] ? K : never]?: Exclude<T[K], undefined>;
-};
-
-/** Leaves out what is undefined: an absent setting and one without a value are the same. */
-function defined<T extends object>(value: T): Defined<T> {
-  return Object.fromEntries(Object.entries(value).filter(([, field]) => field !== undefined)) as Defined<T>;
-}
 
 /**
  * Pure: paths made absolute (relative to the file), pools and names resolved, every reference checked.
@@ -61,7 +52,7 @@ export function resolveConfig(settings: FileSettings, path: string, report: Repo
     profiles: mapValues(settings.profiles, (profile, name) => resolveProfile(profile, name, tsaNames, refer, report)),
     roots,
     archive: defined(archive),
-    ...(settings.notify === undefined ? {} : { notify: resolveNotify(settings.notify, at, secretAt, report) }),
+    ...(settings.notify === undefined ? {} : { notify: resolveNotify(settings.notify, { at, secretAt }, report) }),
   };
 }
 
@@ -99,33 +90,6 @@ function resolveKey(
     pin: pin === undefined ? undefined : secretAt(pin),
     maxSignatures,
     maxTime: maxHours === undefined ? undefined : maxHours * 3_600_000,
-  });
-}
-
-const smtpPorts = { starttls: 587, tls: 465, none: 25 } as const;
-
-function resolveNotify(
-  { events, email, webhook }: NonNullable<FileSettings['notify']>,
-  at: (file: string) => string,
-  secretAt: (secret: SecretReference) => SecretReference,
-  report: Report,
-): NotifyConfig {
-  if (email === undefined && webhook === undefined) report(['notify'], 'names neither email nor webhook: nobody would be told');
-  if (email?.security === 'none' && email.credentials !== undefined)
-    report(['notify', 'email', 'security'], '“none” would send the password in plain text; use starttls or tls');
-  if (webhook !== undefined && !/^(https:|http:\/\/(127\.|localhost[:/]|\[::1\]))/.test(webhook.url))
-    report(['notify', 'webhook', 'url'], 'must be an https address; plain http only on this machine');
-  return defined({
-    events,
-    email:
-      email &&
-      defined({
-        ...email,
-        port: email.port ?? smtpPorts[email.security],
-        ca: email.ca === undefined ? undefined : at(email.ca),
-        credentials: email.credentials && { ...email.credentials, password: secretAt(email.credentials.password) },
-      }),
-    webhook: webhook && { ...webhook, secret: secretAt(webhook.secret) },
   });
 }
 

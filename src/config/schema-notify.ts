@@ -4,7 +4,10 @@ import { section } from './section.ts';
 import { duration } from './units.ts';
 import { secret } from './values.ts';
 
+const events = z.array(z.enum(notifyEvents)).optional();
+
 const email = section({
+  events,
   host: z.string().min(1),
   port: z.int().min(1).max(65_535).optional(),
   security: z.enum(['starttls', 'tls', 'none']).default('starttls'),
@@ -16,6 +19,7 @@ const email = section({
 });
 
 const webhook = section({
+  events,
   url: z.url({ protocol: /^https?$/, error: 'must be an https address' }),
   secret,
   timeout: duration.default(15_000),
@@ -23,7 +27,7 @@ const webhook = section({
 
 /** The section `notify`. */
 export const notify = section({
-  events: z.array(z.enum(notifyEvents)).default([...notifyEvents]),
+  events,
   email: email.optional(),
   webhook: webhook.optional(),
 });

@@ -1,31 +1,51 @@
+import { once } from 'node:events';
 import { SealError } from '../errors.ts';
 import type { Mail, MailServer } from '../ports/mail.ts';
 
 /** Mail through an SMTP server; the library is loaded when the first message is sent. */
 export function smtpMail(): Mail {
   return {
-    send: async (server, { from, to, subject, text, id }) => {
-      await withTransport(server, async (transport) => {
-        await transport.sendMail({ from, to: [...to], subject, text, messageId: `<${id}>` });
+    send: async (server, { from, to, subject, text, id }, signal) => {
+      await withTransport(server, signal, async (transport, limit) => {
+        await transport.sendMail({ from, to: [...to], subject, text, messageId: `<${id}>`, signal: limit });
       });
     },
-    verify: async (server) => {
-      await withTransport(server, async (transport) => {
-        await transport.verify();
+    verify: async (server, signal) => {
+      await withTransport(server, signal, async (transport, limit) => {
+        await Promise.race([transport.verify(), aborted(limit)]);
       });
     },
   };
 }
 
-async function withTransport(server: MailServer, use: (transport: Awaited<ReturnType<typeof open>>) => Promise<void>): Promise<void> {
+/** Steps that a conversation may take in all: a server that says a little now and then would hold it for ever. */
+const steps = 4;
+
+async function withTransport(
+  server: MailServer,
+  signal: AbortSignal,
+  use: (transport: Awaited<ReturnType<typeof open>>, limit: AbortSignal) => Promise<void>,
+): Promise<void> {
+  signal.throwIfAborted();
   const transport = await open(server);
+  const limit = AbortSignal.timeout(steps * server.timeout);
   try {
-    await use(transport);
+    await use(transport, AbortSignal.any([signal, limit]));
   } catch (thrown) {
-    throw notDelivered(server, thrown);
+    signal.throwIfAborted();
+    throw notDelivered(
+      server,
+      limit.aborted ? new Error(`the conversation took longer than ${(steps * server.timeout) / 1000} s`) : thrown,
+    );
   } finally {
     transport.close();
   }
+}
+
+/** @throws when the signal comes */
+async function aborted(signal: AbortSignal): Promise<void> {
+  if (!signal.aborted) await once(signal, 'abort');
+  throw new Error('aborted');
 }
 
 async function open({ host, port, security, ca, credentials, timeout }: MailServer) {

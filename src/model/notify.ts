@@ -10,16 +10,18 @@ export const notifyEvents = [
   'batchFailed',
   'treeNotAnchored',
   'diskNearlyFull',
+  'renewalDue',
+  'batchReady',
 ] as const;
 export type NotifyEvent = (typeof notifyEvents)[number];
 
 export interface NotifyConfig {
-  readonly events: readonly NotifyEvent[];
   readonly email?: EmailConfig;
   readonly webhook?: WebhookConfig;
 }
 
 export interface EmailConfig {
+  readonly events: readonly NotifyEvent[];
   readonly host: string;
   readonly port: number;
   /** `starttls`: demanded; `none`: plain text, for a server on this machine. */
@@ -34,6 +36,7 @@ export interface EmailConfig {
 }
 
 export interface WebhookConfig {
+  readonly events: readonly NotifyEvent[];
   readonly url: string;
   /** For the HMAC. */
   readonly secret: SecretReference;

@@ -41,7 +41,7 @@ export async function firstTimestamp(
     try {
       const used = await quotaUsed(fx, tsa);
       if (tsa.quota !== undefined && used >= quotaLimit(tsa.quota, options.purpose)) throw quotaError(tsa, used, options.purpose);
-      const timestamp = await ask(fx, tsa, typeof request === 'function' ? request(tsa) : request, options.signal);
+      const timestamp = await countedTimestamp(fx, tsa.name, typeof request === 'function' ? request(tsa) : request, options.signal);
       options.resting?.delete(tsa.name);
       warnOfQuota(fx, tsa, used);
       return timestamp;
@@ -85,22 +85,26 @@ async function quotaUsed(fx: Pick<Effects, 'clock' | 'store'>, tsa: TsaChoice): 
   return counts.find((row) => row.tsa === tsa.name)?.ok ?? 0;
 }
 
-async function ask(
+/**
+ * A timestamp of one authority, counted whether it was had or not.
+ * @throws SealError SEAL-TSA-*; the signal's reason when aborted
+ */
+export async function countedTimestamp(
   fx: Pick<Effects, 'clock' | 'store' | 'tsas'>,
-  tsa: TsaChoice,
+  name: string,
   request: TimestampRequest,
   signal: AbortSignal | undefined,
 ): Promise<Timestamp> {
-  const authority = fx.tsas.get(tsa.name);
+  const authority = fx.tsas.get(name);
   if (authority === undefined)
-    throw new SealError('SEAL-TSA-UNAVAILABLE', `no timestamp authority “${tsa.name}” is configured`, { hint: `add it under “tsas:”` });
-  let ok = false;
+    throw new SealError('SEAL-TSA-UNAVAILABLE', `no timestamp authority “${name}” is configured`, { hint: `add it under “tsas:”` });
+  let certificate: Buffer | undefined;
   try {
     const timestamp = await authority.timestamp(request, signal);
-    ok = true;
+    certificate = timestamp.certificate;
     return timestamp;
   } finally {
-    await fx.store.countTimestamp(tsa.name, fx.clock.now(), ok);
+    await fx.store.countTimestamp(name, fx.clock.now(), certificate);
   }
 }
 

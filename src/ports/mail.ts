@@ -20,9 +20,12 @@ export interface MailMessage {
   readonly id: string;
 }
 
-/** SMTP client (RFC 5321). One connection a call, no retry. Errors: `SEAL-NOTIFY`; `retryable: false` where the server refused for good. */
+/**
+ * SMTP client (RFC 5321). One connection a call, no retry. Errors: `SEAL-NOTIFY`, `retryable: false` where the server refused for good; the
+ * signal's reason when aborted.
+ */
 export interface Mail {
-  send(server: MailServer, message: MailMessage): Promise<void>;
+  send(server: MailServer, message: MailMessage, signal: AbortSignal): Promise<void>;
   /** Connects, secures, logs in, and leaves. */
-  verify(server: MailServer): Promise<void>;
+  verify(server: MailServer, signal: AbortSignal): Promise<void>;
 }

@@ -231,8 +231,13 @@ export interface ArchiveStore {
   /** Days (local dates) that were closed, with or without a tree: what is due is computed from them. */
   recordDay(date: string, closedAt: number, trees: readonly string[]): Promise<void>;
   lastDay(): Promise<string | undefined>;
-  /** Kept by the minute: counts are exact for a `since` and an `until` on a full minute. */
-  countTimestamp(tsa: string, at: number, ok: boolean): Promise<void>;
+  /**
+   * Kept by the minute: counts are exact for a `since` and an `until` on a full minute.
+   * @param certificate DER: what the authority signed it with; absent: there was no timestamp
+   */
+  countTimestamp(tsa: string, at: number, certificate?: Buffer): Promise<void>;
+  /** DER: what the authority signed its last timestamp with. */
+  tsaCertificate(tsa: string): Promise<Buffer | undefined>;
   /** From `since` (inclusive) to `until` (exclusive; absent: no end), UTC ms. */
   timestampCounts(
     since: number,

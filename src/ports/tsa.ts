@@ -12,6 +12,8 @@ export interface Timestamp {
   readonly genTime: number;
   /** ms; 0 when the token states none. */
   readonly accuracy: number;
+  /** DER: what the authority signed it with. */
+  readonly certificate: Buffer;
   /** Name in the configuration. */
   readonly tsa: string;
 }

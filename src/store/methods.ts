@@ -56,6 +56,7 @@ export const methods: { readonly [K in keyof Methods]: 'read' | 'write' | 'alone
   recordDay: 'write',
   lastDay: 'read',
   countTimestamp: 'write',
+  tsaCertificate: 'read',
   timestampCounts: 'read',
   renewals: 'read',
   sealTimestampRenewal: 'write',

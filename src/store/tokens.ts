@@ -17,7 +17,7 @@ interface Row {
 export function tokenRows(
   { db }: Connection,
   trees: TreeRows,
-): Pick<Methods, 'addToken' | 'replaceToken' | 'tokens' | 'unfrozenTokens' | 'countTimestamp' | 'timestampCounts'> {
+): Pick<Methods, 'addToken' | 'replaceToken' | 'tokens' | 'unfrozenTokens' | 'countTimestamp' | 'tsaCertificate' | 'timestampCounts'> {
   const all = db.prepare<[number], Row>('SELECT n, tsa, token, gen_time, accuracy, frozen FROM tree_tokens WHERE tree = ? ORDER BY n');
   const insert = db.prepare('INSERT INTO tree_tokens (tree, n, tsa, token, gen_time, accuracy, frozen) VALUES (?, ?, ?, ?, ?, ?, ?)');
   const unfrozen = db.prepare<[], Row & { readonly tree: string }>(
@@ -27,6 +27,10 @@ export function tokenRows(
   const replace = db.prepare('UPDATE tree_tokens SET token = ?, frozen = ? WHERE tree = ? AND n = ? AND frozen = 0');
   const count = db.prepare(`INSERT INTO timestamp_counts (tsa, minute, ok, failed) VALUES (@tsa, @minute, @ok, @failed)
     ON CONFLICT (tsa, minute) DO UPDATE SET ok = ok + @ok, failed = failed + @failed`);
+  const keepCertificate = db.prepare<[string, string]>(`INSERT INTO meta (key, value) VALUES (?, ?)
+    ON CONFLICT (key) DO UPDATE SET value = excluded.value WHERE value <> excluded.value`);
+  const readCertificate = db.prepare<[string], { readonly value: string }>('SELECT value FROM meta WHERE key = ?');
+  const certificateOf = (tsa: string): string => `tsa-certificate.${tsa}`;
   const counts = db.prepare<[number, number], { readonly tsa: string; readonly ok: number; readonly failed: number }>(
     'SELECT tsa, sum(ok) AS ok, sum(failed) AS failed FROM timestamp_counts WHERE minute >= ? AND minute < ? GROUP BY tsa ORDER BY tsa',
   );
@@ -58,8 +62,14 @@ export function tokenRows(
     },
     tokens: (id) => all.all(trees.find(id).seq).map((row) => toToken(id, row)),
     unfrozenTokens: () => unfrozen.all().map((row) => toToken(row.tree, row)),
-    countTimestamp: (tsa, at, ok) => {
-      count.run({ tsa, minute: Math.floor(at / 60_000), ok: ok ? 1 : 0, failed: ok ? 0 : 1 });
+    countTimestamp: (tsa, at, certificate) => {
+      const ok = certificate === undefined ? 0 : 1;
+      count.run({ tsa, minute: Math.floor(at / 60_000), ok, failed: 1 - ok });
+      if (certificate !== undefined) keepCertificate.run(certificateOf(tsa), certificate.toString('base64'));
+    },
+    tsaCertificate: (tsa) => {
+      const row = readCertificate.get(certificateOf(tsa));
+      return row === undefined ? undefined : Buffer.from(row.value, 'base64');
     },
     timestampCounts: (since, until = Number.MAX_SAFE_INTEGER) => counts.all(Math.floor(since / 60_000), Math.floor(until / 60_000)),
   };

@@ -94,7 +94,7 @@ suite('certificates that end', () => {
     house.place('a', { x: 'x' });
     await house.reaches((await house.take(service, 'a')).id, 'delivered');
     await service.closing.close('karl');
-    const found = (await tsaCertificates(house.fx, house.clock.now())).get('tsa');
+    const found = (await tsaCertificates(house.fx, ['tsa', 'other'], house.clock.now())).get('tsa');
     assert.equal(found?.serialNumber, house.authority.tsaIdentity.serialNumber.toString('hex'));
     const [end] = certificateEnds({ keys: [], tsas: [{ name: 'tsa', certificate: found }] }, Date.parse(found.notAfter) - day / 2);
     assert.match(end === undefined ? '' : describeEnd(end), /^tsa tsa: its certificate ends in 0 days/);

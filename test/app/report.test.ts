@@ -12,7 +12,7 @@ suite('report', () => {
     const deliver = async (path: string): Promise<void> => {
       house.place(path, { x: path });
       await house.reaches((await house.take(service, path)).id, 'delivered');
-      await house.fx.store.countTimestamp('tsa', house.clock.now(), true);
+      await house.fx.store.countTimestamp('tsa', house.clock.now(), house.authority.tsaIdentity.certificate);
     };
     // 06:21 UTC is 19:21 in Auckland.
     await deliver('a');

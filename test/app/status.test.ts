@@ -174,7 +174,7 @@ suite('what a person should do', () => {
     ...changes,
   });
   const nothing: Parameters<typeof attention>[0] = {
-    ...{ keys: [], blocked: [], failed: [], tsas: [], roots: [] },
+    ...{ keys: [], blocked: [], failed: [], tsas: [], roots: [], notify: [] },
     archive: { sealed: [], nextClosing: '', due: [] },
   };
   const said = (parts: Partial<StatusReport>, queues: readonly Queue[] = []): string[] => attention({ ...nothing, ...parts }, queues, 0);

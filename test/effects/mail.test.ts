@@ -21,6 +21,7 @@ const message: MailMessage = {
   text: 'one\n.\ntwo\n',
   id: 'm1@x',
 };
+const { signal } = new AbortController();
 const plain = (port: number): MailServer => ({ host: '127.0.0.1', port, security: 'none', timeout: 60_000 });
 
 function refusal(retryable: boolean): (error: unknown) => boolean {
@@ -41,7 +42,7 @@ suite('mail', () => {
     const server = await smtpServer({ refuse: undefined }, (end) => {
       t.after(end);
     });
-    await smtpMail().send(plain(server.port), message);
+    await smtpMail().send(plain(server.port), message, signal);
     const [text = ''] = server.messages;
     assert.match(text, /^Message-ID: <m1@x>$/m);
     assert.match(text, /^Subject: =\?UTF-8\?/m);
@@ -56,17 +57,17 @@ suite('mail', () => {
     });
     const credentials = { user: 'me', password: Buffer.from('p:ä') };
     const secured: MailServer = { ...plain(server.port), host: 'localhost', security: 'starttls', credentials, ca: Buffer.from(tls.cert) };
-    await smtpMail().send(secured, message);
+    await smtpMail().send(secured, message, signal);
     assert.equal(server.messages.length, 1);
     const clear = server.seen.filter(({ secure }) => !secure).map(({ command }) => command.split(' ')[0]);
     assert.deepEqual(clear, ['EHLO', 'STARTTLS']);
-    await smtpMail().verify(secured);
+    await smtpMail().verify(secured, signal);
     await assert.rejects(
-      smtpMail().send({ ...secured, credentials: { user: 'me', password: Buffer.from('wrong') } }, message),
+      smtpMail().send({ ...secured, credentials: { user: 'me', password: Buffer.from('wrong') } }, message, signal),
       refusal(false),
     );
     await assert.rejects(
-      smtpMail().send({ ...plain(server.port), host: 'localhost', security: 'starttls', credentials }, message),
+      smtpMail().send({ ...plain(server.port), host: 'localhost', security: 'starttls', credentials }, message, signal),
       refusal(true),
     );
     assert.equal(server.messages.length, 1);
@@ -77,15 +78,34 @@ suite('mail', () => {
     const server = await smtpServer(options, (end) => {
       t.after(end);
     });
-    await assert.rejects(smtpMail().send({ ...plain(server.port), security: 'starttls' }, message), refusal(true));
+    await assert.rejects(smtpMail().send({ ...plain(server.port), security: 'starttls' }, message, signal), refusal(true));
     options.refuse = '451 later';
-    await assert.rejects(smtpMail().send(plain(server.port), message), refusal(true));
+    await assert.rejects(smtpMail().send(plain(server.port), message, signal), refusal(true));
     options.refuse = '550 never';
-    await assert.rejects(smtpMail().send(plain(server.port), message), refusal(false));
+    await assert.rejects(smtpMail().send(plain(server.port), message, signal), refusal(false));
     assert.equal(server.messages.length, 0);
     const mute = await smtpServer({ refuse: undefined, mute: true }, (end) => {
       t.after(end);
     });
-    await assert.rejects(smtpMail().send({ ...plain(mute.port), timeout: 200 }, message), refusal(true));
+    await assert.rejects(smtpMail().send({ ...plain(mute.port), timeout: 200 }, message, signal), refusal(true));
+  });
+
+  test('whoever waits for it may stop it: a server that says nothing holds nobody', async (t) => {
+    const mute = await smtpServer({ refuse: undefined, mute: true }, (end) => {
+      t.after(end);
+    });
+    const stop = new AbortController();
+    const reason = new Error('the daemon stops');
+    const both = [smtpMail().send(plain(mute.port), message, stop.signal), smtpMail().verify(plain(mute.port), stop.signal)];
+    await mute.connections(2);
+    stop.abort(reason);
+    for (const one of both) await assert.rejects(one, reason);
+  });
+
+  test('a server that says a little now and then is left at last', async (t) => {
+    const slow = await smtpServer({ refuse: undefined, drip: 50 }, (end) => {
+      t.after(end);
+    });
+    await assert.rejects(smtpMail().send({ ...plain(slow.port), timeout: 200 }, message, signal), refusal(true));
   });
 });

@@ -36,7 +36,7 @@ async function bench(t: TestContext): Promise<Bench> {
       asked.push(name);
       const code = failing.get(name);
       if (code !== undefined) return Promise.reject(new SealError(code, `${name}: ${code}`, { hint: 'wait' }));
-      return Promise.resolve({ token: Buffer.from(name), genTime: clock.now(), accuracy: 0, tsa: name });
+      return Promise.resolve({ token: Buffer.from(name), genTime: clock.now(), accuracy: 0, certificate: Buffer.from(name), tsa: name });
     },
   });
   const tsas = new Map(['a', 'b', 'c'].map((name) => [name, authority(name)]));

@@ -261,7 +261,9 @@ describe('B-T', () => {
       name,
       timestamp: async ({ digest, messageImprint }): Promise<Timestamp> => {
         if (refuse()) throw new SealError('SEAL-TSA-UNAVAILABLE', `${name}: down`, { hint: 'wait' });
-        return { token: await authority.timestamp(digest, messageImprint), genTime: authority.now(), accuracy: 0, tsa: name };
+        const { certificate } = authority.tsaIdentity;
+        const token = await authority.timestamp(digest, messageImprint);
+        return { token, genTime: authority.now(), accuracy: 0, certificate, tsa: name };
       },
     };
   }

@@ -121,9 +121,10 @@ export function treeSuite(open: OpenStoreUnderTest): void {
 
   test('timestamps are counted by authority and outcome from a minute on', async (t) => {
     const { store } = await open(t);
-    await Promise.all([1, 2, 3].map((n) => store.countTimestamp('first', n * minute, true)));
-    await store.countTimestamp('first', 3 * minute + 59_999, false);
-    await store.countTimestamp('second', 2 * minute, false);
+    await Promise.all([1, 2, 3].map((n) => store.countTimestamp('first', n * minute, Buffer.from([n]))));
+    await store.countTimestamp('first', 3 * minute + 59_999);
+    await store.countTimestamp('second', 2 * minute);
+    assert.deepEqual([await store.tsaCertificate('first'), await store.tsaCertificate('second')], [Buffer.from([3]), undefined]);
     assert.deepEqual(await store.timestampCounts(2 * minute), [
       { tsa: 'first', ok: 2, failed: 1 },
       { tsa: 'second', ok: 0, failed: 1 },

@@ -25,7 +25,7 @@ export function testTsa(authority: TestAuthority, clock: ManualClock, name = 'ts
       authority.setTime(Math.floor(clock.now() / 1000) * 1000);
       const token = normalizeToken(await authority.timestamp(digest, messageImprint));
       const { genTime, accuracy } = parseTimestampToken(token);
-      return { token, genTime, accuracy, tsa: name };
+      return { token, genTime, accuracy, certificate: authority.tsaIdentity.certificate, tsa: name };
     },
   };
 }

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
 import { createSecureContext, TLSSocket } from 'node:tls';
 import type { AddressInfo } from 'node:net';
@@ -11,6 +12,8 @@ export interface SmtpOptions {
   refuse: string | undefined;
   /** Says nothing at all. */
   readonly mute?: boolean;
+  /** Greets without an end: a line each so many ms. */
+  readonly drip?: number;
 }
 
 export interface SmtpServer {
@@ -18,6 +21,8 @@ export interface SmtpServer {
   readonly messages: string[];
   /** Commands, and whether they came over TLS. */
   readonly seen: { readonly command: string; readonly secure: boolean }[];
+  /** Resolves when so many have connected. */
+  connections(count: number): Promise<void>;
 }
 
 /** A mail server on loopback (RFC 5321, RFC 3207, RFC 4954), as much of one as tests need. @param cleanup ends it */
@@ -29,6 +34,13 @@ export async function smtpServer(options: SmtpOptions, cleanup: (end: () => void
     sockets.add(socket);
     socket.on('error', () => undefined);
     if (options.mute === true) return;
+    if (options.drip !== undefined) {
+      const drops = setInterval(() => socket.write('220-wait\r\n'), options.drip);
+      socket.on('close', () => {
+        clearInterval(drops);
+      });
+      return;
+    }
     socket.write('220 test\r\n');
     converse(socket, false);
   });
@@ -79,5 +91,12 @@ export async function smtpServer(options: SmtpOptions, cleanup: (end: () => void
     for (const socket of sockets) socket.destroy();
     server.close();
   });
-  return { port: (server.address() as AddressInfo).port, messages, seen };
+  return {
+    port: (server.address() as AddressInfo).port,
+    messages,
+    seen,
+    connections: async (count) => {
+      while (sockets.size < count) await once(server, 'connection');
+    },
+  };
 }

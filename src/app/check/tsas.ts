@@ -3,6 +3,7 @@ import { digestOf } from '../../formats/digests.ts';
 import { checkBasisErs } from '../../formats/tsp-basis-ers.ts';
 import { purposes } from '../../pki/purposes.ts';
 import type { Trust } from '../../pki/trust.ts';
+import { countedTimestamp } from '../../pki/tsa-selection.ts';
 import type { App } from '../context.ts';
 import { ok, warning, type Finding } from './finding.ts';
 import { checkRevocation } from './revocation.ts';
@@ -14,10 +15,9 @@ const maxDrift = 60_000;
 export async function checkTsa(app: App, name: string, trust: Trust, signal: AbortSignal): Promise<Finding[]> {
   const { fx, config } = app;
   const what = `tsa ${name}`;
-  const tsa = fx.tsas.get(name);
-  if (tsa === undefined) return [];
   const digest = config.tsas[name]?.digest ?? 'sha256';
-  const { token, genTime } = await tsa.timestamp({ digest, messageImprint: digestOf(digest, fx.random.bytes(32)) }, signal);
+  const request = { digest, messageImprint: digestOf(digest, fx.random.bytes(32)) };
+  const { token, genTime } = await countedTimestamp(fx, name, request, signal);
   const drift = genTime - fx.clock.now();
   const findings: Finding[] = [ok(what, 'answers, its certificate is trusted')];
   if (Math.abs(drift) > maxDrift)

@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto';
 import { asSealError, SealError } from '../../errors.ts';
-import type { EmailConfig, NotifyConfig, WebhookConfig } from '../../model/notify.ts';
+import type { EmailConfig, NotifyConfig, NotifyEvent, WebhookConfig } from '../../model/notify.ts';
 import type { Effects } from '../../ports/effects.ts';
 import type { MailServer } from '../../ports/mail.ts';
 import type { SecretReader } from '../../ports/secrets.ts';
@@ -10,7 +10,9 @@ export type ChannelEffects = Pick<Effects, 'clock' | 'files' | 'http' | 'mail'> 
 
 /** One way to people. */
 export interface Channel {
-  readonly name: 'email' | 'webhook';
+  readonly name: keyof NotifyConfig;
+  /** What it is for. */
+  readonly events: readonly NotifyEvent[];
   /** One attempt. @throws SealError SEAL-NOTIFY, SEAL-CONFIG-SECRET; not retryable where another attempt makes no sense */
   send(notification: Notification, signal: AbortSignal): Promise<void>;
   /** Whether somebody is there who would take a message. */
@@ -24,18 +26,19 @@ export function channels({ email, webhook }: NotifyConfig, fx: ChannelEffects): 
 }
 
 function emailChannel(config: EmailConfig, fx: ChannelEffects): Channel {
-  const { from, to, host } = config;
+  const { events, from, to, host } = config;
   return {
     name: 'email',
-    send: async (notification) => {
+    events,
+    send: async (notification, signal) => {
       const message = { from, to, subject: subjectOf(notification), text: textOf(notification), id: `${notification.id}@${host}` };
       await withServer(config, fx, async (server) => {
-        await fx.mail.send(server, message);
+        await fx.mail.send(server, message, signal);
       });
     },
-    probe: async () => {
+    probe: async (signal) => {
       await withServer(config, fx, async (server) => {
-        await fx.mail.verify(server);
+        await fx.mail.verify(server, signal);
       });
     },
   };
@@ -55,20 +58,23 @@ async function withServer(config: EmailConfig, fx: ChannelEffects, use: (server:
   }
 }
 
-function webhookChannel({ url, secret, timeout }: WebhookConfig, fx: ChannelEffects): Channel {
+/** The address is the operator's own, so it may be a private one; a redirect is not followed. */
+function webhookChannel({ events, url, secret, timeout }: WebhookConfig, fx: ChannelEffects): Channel {
   const usual = { url, timeout, maxBytes, allowPrivate: true };
+  const where = new URL(url).origin;
   return {
     name: 'webhook',
+    events,
     send: async (notification, signal) => {
       const body = jsonOf(notification);
       const headers = await signedHeaders(fx, secret, notification.id, body);
-      const { status } = await reached(url, () => fx.http.request({ ...usual, method: 'POST', headers, body }, signal));
+      const { status } = await reached(where, () => fx.http.request({ ...usual, method: 'POST', headers, body }, signal));
       if (status >= 200 && status < 300) return;
-      throw refused(url, status);
+      throw refused(where, status);
     },
     probe: async (signal) => {
       (await fx.readSecret(secret)).fill(0);
-      await reached(url, () => fx.http.request({ ...usual, method: 'GET' }, signal));
+      await reached(where, () => fx.http.request({ ...usual, method: 'GET' }, signal));
     },
   };
 }
@@ -95,13 +101,14 @@ async function signedHeaders(
   }
 }
 
-async function reached<T>(url: string, ask: () => Promise<T>): Promise<T> {
+/** @param where without path and query: some receivers know their senders by a secret in there */
+async function reached<T>(where: string, ask: () => Promise<T>): Promise<T> {
   try {
     return await ask();
   } catch (thrown) {
     const error = asSealError(thrown);
     throw new SealError('SEAL-NOTIFY', `the webhook cannot be reached: ${error.message}`, {
-      where: url,
+      where,
       cause: thrown,
       hint: 'look at notify.webhook.url, the network and the server; “sealtree check --notify” tries it',
     });
@@ -109,10 +116,13 @@ async function reached<T>(url: string, ask: () => Promise<T>): Promise<T> {
 }
 
 /** A client error will not go away by itself, but for those that say “later” (RFC 9110 §15.5.9, RFC 6585 §4). */
-function refused(url: string, status: number): SealError {
+function refused(where: string, status: number): SealError {
   return new SealError('SEAL-NOTIFY', `the webhook answers with HTTP status ${status}`, {
-    where: url,
-    hint: 'look at the log of that server: address, secret, time of both machines',
+    where,
+    hint:
+      status >= 300 && status < 400
+        ? 'redirects are not followed: name the address itself in notify.webhook.url'
+        : 'look at the log of that server: address, secret, time of both machines',
     retryable: status >= 500 || status === 408 || status === 429,
   });
 }

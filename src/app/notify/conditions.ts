@@ -1,6 +1,7 @@
 import type { NotifyEvent } from '../../model/notify.ts';
 import { lateTrees } from '../attention.ts';
-import { certificateEnds, describeEnd } from '../certificate-ends.ts';
+import { dueMessage } from '../archive-due.ts';
+import { certificateEnds, describeEnd, stageOf } from '../certificate-ends.ts';
 import type { KeyView } from '../keys.ts';
 import type { StatusReport } from '../status-report.ts';
 
@@ -47,6 +48,7 @@ export function conditions(report: Parts, now: number): Condition[] {
       hint: 'look at the timestamp authorities: “sealtree status --probe”',
     })),
     ...ofDisks(report),
+    ...ofRenewals(report.archive, now),
   ];
 }
 
@@ -55,6 +57,7 @@ const events: Partial<Record<KeyView['state'], NotifyEvent>> = {
   'pin-locked': 'pinNeeded',
   absent: 'cardMissing',
   failing: 'cardFailing',
+  resting: 'cardFailing',
   unusable: 'cardFailing',
 };
 
@@ -96,6 +99,23 @@ function ofBatches(failed: StatusReport['failed']): Condition[] {
     message: `root ${root}: batch ${batch.batch} (${batch.path}) failed${batch.message === undefined ? '' : `: ${batch.message}`}${count > 1 ? `; ${count - 1} more` : ''}`,
     hint: 'mend it, then “sealtree batch retry ID”',
   }));
+}
+
+/** Of each kind what ends first; said again at the stages of a certificate's end. */
+function ofRenewals({ due }: Parts['archive'], now: number): Condition[] {
+  return Object.values(Object.groupBy(due, ({ kind, digest, record }) => `${kind} ${digest} ${record}`)).flatMap((group = []) => {
+    const [first, ...more] = group;
+    if (first === undefined) return [];
+    return [
+      {
+        event: 'renewalDue' as const,
+        subject: first.kind === 'timestamps' ? `timestamps ${first.digest} ${first.record}` : `hash trees ${first.digest} ${first.record}`,
+        mark: `${first.ends} ${stageOf(Date.parse(first.ends) - now) ?? ''}`,
+        message: `${dueMessage(first)}${more.length === 0 ? '' : `; ${more.length} more`}`,
+        hint: `“${first.command}”`,
+      },
+    ];
+  });
 }
 
 function ofDisks({ disks, roots }: Parts): Condition[] {

@@ -10,7 +10,22 @@ export interface Notification {
   readonly at: number;
   /** Which house it comes from: the path of its configuration. */
   readonly source: string;
-  readonly conditions: readonly (Pick<Condition, 'subject' | 'message' | 'hint'> & { readonly event: NotifyEvent | 'test' })[];
+  readonly conditions: readonly Told[];
+}
+
+type Told = Pick<Condition, 'subject' | 'message' | 'hint'> & {
+  readonly event: NotifyEvent | 'test';
+  readonly batch?: ReadyBatch;
+};
+
+/** A batch that can be collected, for programs. */
+export interface ReadyBatch {
+  readonly id: string;
+  readonly root: string;
+  /** Below outgoing; escaped for display. */
+  readonly path: string;
+  readonly documents: number;
+  readonly failed: number;
 }
 
 const maxSubject = 120;
@@ -26,7 +41,7 @@ export function subjectOf({ conditions }: Notification): string {
 /** For people: each thing with what to do. */
 export function textOf({ at, source, conditions }: Notification): string {
   const things = conditions.map(({ message, hint }) => `- ${message}${hint === undefined ? '' : `\n  What to do: ${hint}`}`);
-  return [...things, '', `${isoTime(at)}, ${source}`, 'The same event of the same thing is told of once an hour at most.', ''].join('\n');
+  return [...things, '', `${isoTime(at)}, ${source}`, ''].join('\n');
 }
 
 /** For programs: type, timestamp and data as Standard Webhooks has it. */
@@ -38,6 +53,6 @@ export function jsonOf({ at, source, conditions }: Notification): Buffer {
 }
 
 /** What stays inside is left out. */
-function plain({ event, subject, message, hint }: Notification['conditions'][number]): object {
-  return { event, subject, message, ...(hint === undefined ? {} : { hint }) };
+function plain({ event, subject, message, hint, batch }: Told): object {
+  return { event, subject, message, ...(hint === undefined ? {} : { hint }), ...(batch === undefined ? {} : { batch }) };
 }

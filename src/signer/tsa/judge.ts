@@ -47,11 +47,12 @@ export class TokenJudge {
     this.#compare(parsed, request, nonce);
     let judgement = this.#judge(parsed, request);
     if (judgement.wanted.length > 0 && (await this.#fetch(judgement.wanted, signal))) judgement = this.#judge(parsed, request);
-    const { report } = judgement;
-    if (report.indication !== 'PASSED')
+    const { report, certificate } = judgement;
+    if (report.indication !== 'PASSED' || certificate === undefined)
       throw this.#unbelievable(report.errors.slice(0, 3).join('; ') || (report.subIndication ?? report.indication));
     this.#compareClocks(parsed.genTime);
-    return { token: normalized, genTime: parsed.genTime, accuracy: parsed.accuracy, tsa: this.#config.name };
+    const { genTime, accuracy } = parsed;
+    return { token: normalized, genTime, accuracy, certificate: certificate.der, tsa: this.#config.name };
   }
 
   #read(token: Buffer): readonly [TimestampToken, Buffer] {

@@ -1,6 +1,4 @@
 import assert from 'node:assert/strict';
-import { createHmac } from 'node:crypto';
-import { createServer } from 'node:http';
 import { suite, test } from 'node:test';
 import { channels, type Channel } from '../../../src/app/notify/channels.ts';
 import { toTell, type Told } from '../../../src/app/notify/ledger.ts';
@@ -11,9 +9,9 @@ import { httpClient } from '../../../src/effects/http.ts';
 import { SealError } from '../../../src/errors.ts';
 import { notifyEvents } from '../../../src/model/notify.ts';
 import { ServiceHouse } from '../../support/service.ts';
-import type { Condition } from '../../../src/app/notify/conditions.ts';
-import type { IncomingHttpHeaders } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { eventsOf, expectedSignature, webhookReceiver } from '../../support/webhook.ts';
+import { conditions, type Condition } from '../../../src/app/notify/conditions.ts';
+import type { DueView } from '../../../src/app/archive-due.ts';
 import type { TestContext } from 'node:test';
 
 const hour = 3_600_000;
@@ -27,10 +25,14 @@ const pin: Condition = {
 
 /** A channel that remembers, and fails as often as it is told to. */
 class Spy implements Channel {
-  readonly name = 'email';
+  readonly name;
+  readonly events = notifyEvents;
   readonly sent: Notification[] = [];
   attempts = 0;
   failures: SealError[] = [];
+  constructor(name: Channel['name'] = 'email') {
+    this.name = name;
+  }
   send(notification: Notification): Promise<void> {
     this.attempts++;
     const failure = this.failures.shift();
@@ -43,10 +45,10 @@ class Spy implements Channel {
   }
 }
 
-async function notifying(t: TestContext, house: ServiceHouse, spy: Spy): Promise<Notifier> {
+async function notifying(t: TestContext, house: ServiceHouse, ...channels: readonly Spy[]): Promise<Notifier> {
   const service = await house.service();
   const report = async (): Promise<StatusReport> => await status(service.app, await service.live());
-  const parts = { config: { events: notifyEvents }, channels: [spy], source: '/etc/sealtree/roots.yaml', status: report };
+  const parts = { channels, roots: Object.keys(house.config.roots), source: '/etc/sealtree/roots.yaml', status: report };
   const notifier = new Notifier(house.fx, parts);
   await notifier.start();
   t.after(() => notifier.stop());
@@ -74,7 +76,97 @@ suite('what was told is not told again', () => {
   });
 });
 
+suite('what is told', () => {
+  const nothing: Parameters<typeof conditions>[0] = {
+    ...{ keys: [], failed: [], tsas: [], roots: [], disks: [] },
+    archive: { sealed: [], nextClosing: '', due: [] },
+  };
+  const due = (changes: Partial<DueView>): DueView => ({
+    ...{ kind: 'timestamps', digest: 'sha256', record: 1, state: 'due', reason: 'the certificates of tsa end', chains: 1 },
+    ...{
+      ends: '2027-01-20T00:00:00Z',
+      from: '2026-07-20T00:00:00Z',
+      first: '2026-11-22.1',
+      last: '2026-11-22.1',
+      command: 'sealtree archive renew --timestamps',
+    },
+    ...changes,
+  });
+
+  test('renewals that are due: of each kind what ends first, again at 60, 30, 14, 7 and 1 days', () => {
+    const archive = { ...nothing.archive, due: [due({}), due({ ends: '2027-03-01T00:00:00Z', chains: 3 }), due({ kind: 'hash-tree' })] };
+    const at = (time: string): Condition[] => conditions({ ...nothing, archive }, Date.parse(time));
+    assert.deepEqual(
+      at('2026-11-22T00:00:00Z').map(({ event, subject, message, hint }) => [event, subject, message, hint]),
+      [
+        [
+          ...['renewalDue', 'timestamps sha256 1'],
+          'the timestamps of tree 2026-11-22.1 must be renewed before 2027-01-20: the certificates of tsa end; 1 more',
+          '“sealtree archive renew --timestamps”',
+        ],
+        [
+          ...['renewalDue', 'hash trees sha256 1'],
+          'the hash trees of tree 2026-11-22.1 must be renewed before 2027-01-20: the certificates of tsa end',
+          '“sealtree archive renew --timestamps”',
+        ],
+      ],
+    );
+    const marks = ['2026-11-01', '2026-11-20', '2026-11-22', '2026-12-20', '2026-12-22', '2027-01-21'].map(
+      (date) => at(`${date}T00:00:00Z`)[0]?.mark,
+    );
+    assert.deepEqual(
+      marks.map((mark, index) => index > 0 && mark === marks[index - 1]),
+      [false, true, false, true, false, false],
+    );
+  });
+});
+
 suite('notifications', () => {
+  test('each batch that is ready is told once on each channel that wants it, over restarts; one that is down delays no other', async (t) => {
+    const house = await ServiceHouse.open(t);
+    const service = await house.service();
+    const deliver = async (path: string): Promise<void> => {
+      house.place(path, { 'x.txt': path });
+      await house.reaches((await house.take(service, path)).id, 'delivered');
+    };
+    const told = async (notifier: Notifier, holds: () => boolean): Promise<void> => {
+      await house.until('told', async () => {
+        await notifier.look();
+        await settled();
+        return holds();
+      });
+    };
+    const paths = (spy: Spy): (string | undefined)[] => spy.sent.flatMap(({ conditions }) => conditions.map(({ batch }) => batch?.path));
+    await deliver('before');
+    const [email, webhook] = [new Spy(), new Spy('webhook')];
+    email.failures = [new SealError('SEAL-NOTIFY', 'down')];
+    const notifier = await notifying(t, house, email, webhook);
+    await deliver('a');
+    await deliver('b');
+    await told(notifier, () => webhook.sent.length === 1);
+    await deliver('c');
+    await told(notifier, () => webhook.sent.length === 2 && email.attempts === 1);
+    assert.deepEqual([paths(webhook), paths(email)], [['a', 'b', 'c'], []]);
+    assert.deepEqual(
+      notifier.problems.map(({ channel, waiting, error }) => [channel, waiting, error.message]),
+      [['email', 1, 'down']],
+    );
+    await notifier.stop();
+
+    const [later, nothing] = [new Spy(), new Spy('webhook')];
+    const next = await notifying(t, house, later, nothing);
+    await told(next, () => later.sent.length === 1);
+    await deliver('d');
+    await told(next, () => nothing.sent.length === 1);
+    assert.deepEqual([paths(later), paths(nothing)], [['a', 'b', 'c'], ['d']]);
+    await next.look();
+    await house.clock.advance(600_000);
+    await house.until('people hear of the next ten minutes later', () => later.sent.length === 2);
+    assert.deepEqual(paths(later), ['a', 'b', 'c', 'd']);
+    assert.match(later.sent[0]?.conditions[0]?.message ?? '', /^root letters: a is ready \(1 document, batch /);
+    assert.equal(nothing.sent.length, 1, 'nothing is told twice');
+  });
+
   test('a card that is pulled: one message, tried again with growing pauses, remembered over a restart', async (t) => {
     const house = await ServiceHouse.open(t);
     const spy = new Spy();
@@ -128,45 +220,37 @@ suite('notifications', () => {
   });
 });
 
-test('webhook: JSON with a signature that a receiver can check; 4xx is final, 5xx is not', async (t) => {
+test('webhook: JSON with a signature that a receiver can check; 4xx is final, 5xx is not; nobody sees path or query of its address', async (t) => {
   const secret = Buffer.from('webhook secret');
-  const requests: { readonly headers: IncomingHttpHeaders; readonly body: Buffer }[] = [];
-  let answer = 204;
-  const server = createServer((request, response) => {
-    const parts: Buffer[] = [];
-    request.on('data', (part: Buffer) => parts.push(part));
-    request.on('end', () => {
-      requests.push({ headers: request.headers, body: Buffer.concat(parts) });
-      response.writeHead(answer).end();
-    });
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  t.after(() => {
-    server.closeAllConnections();
-    server.close();
+  const receiver = await webhookReceiver((end) => {
+    t.after(end);
   });
   const house = await ServiceHouse.open(t);
-  const config = { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/hook`, secret: { env: 'X' }, timeout: 5_000 };
+  const { origin } = new URL(receiver.url);
+  const config = { events: notifyEvents, url: `${receiver.url}?token=t0psecret`, secret: { env: 'X' }, timeout: 5_000 };
   const fx = { ...house.fx, http: httpClient(), readSecret: () => Buffer.from(secret) };
-  const [webhook] = channels({ events: notifyEvents, webhook: config }, fx);
+  const [webhook] = channels({ webhook: config }, fx);
   assert.ok(webhook);
   const notification = { id: 'msg_1', at: house.clock.now(), source: '/x', conditions: [pin] };
   const { signal } = new AbortController();
   await webhook.send(notification, signal);
-  const [{ headers, body } = { headers: {} as IncomingHttpHeaders, body: Buffer.alloc(0) }] = requests;
-  assert.deepEqual(body, jsonOf(notification));
-  const signed = `${String(headers['webhook-id'])}.${String(headers['webhook-timestamp'])}.${body.toString()}`;
-  assert.equal(headers['webhook-signature'], `v1,${createHmac('sha256', secret).update(signed).digest('base64')}`);
-  assert.deepEqual((JSON.parse(body.toString()) as { data: { events: unknown[] } }).data.events, [
-    { event: 'pinNeeded', subject: 'key card', message: pin.message, hint: 'enter it' },
-  ]);
+  const [delivery] = receiver.deliveries;
+  assert.ok(delivery !== undefined);
+  assert.deepEqual(delivery.body, jsonOf(notification));
+  assert.equal(delivery.headers['webhook-signature'], expectedSignature(delivery, secret));
+  assert.deepEqual(eventsOf(delivery), [{ event: 'pinNeeded', subject: 'key card', message: pin.message, hint: 'enter it' }]);
   for (const [code, retryable] of [
+    [301, false],
     [404, false],
     [503, true],
     [429, true],
   ] as const) {
-    answer = code;
-    await assert.rejects(webhook.send(notification, signal), (error) => error instanceof SealError && error.retryable === retryable);
+    receiver.answer = code;
+    await assert.rejects(webhook.send(notification, signal), (error) => {
+      assert.ok(error instanceof SealError);
+      assert.deepEqual([error.retryable, error.where], [retryable, origin]);
+      return true;
+    });
   }
   await webhook.probe(signal);
 });
