@@ -7,12 +7,9 @@ import { checkArchive, type CheckResult } from '../../src/archive/check.ts';
 import { rehashLinks } from '../../src/archive/rehash-own.ts';
 import { rehashTrees } from '../../src/archive/rehash.ts';
 import { openDatabase } from '../../src/store/database.ts';
-import { storeMethods } from '../../src/store/store.ts';
 import { appendDocuments, documentHash, signedBatch } from '../support/archive.ts';
 import { closeTree, renewingArchive, settle, type RenewingArchive } from '../support/renewing.ts';
-import { temporaryDirectory } from '../support/store.ts';
-import type { Methods } from '../../src/store/methods.ts';
-import type { Store } from '../../src/ports/store.ts';
+import { storeOn, temporaryDirectory } from '../support/store.ts';
 
 const many = Array.from({ length: 600 }, (_, n) => `document ${n}`);
 
@@ -46,16 +43,6 @@ async function richArchive(t: TestContext): Promise<RenewingArchive> {
   await closeTree(archive, ['last']);
   await appendDocuments(archive, ['still open']);
   return archive;
-}
-
-/** The store on this thread: what a test does to its connection can be undone. */
-function inProcess(methods: Methods): Store {
-  return new Proxy({} as Store, {
-    get: (_, name) => {
-      const method = methods[name as keyof Methods] as (...args: unknown[]) => unknown;
-      return (...args: unknown[]) => Promise.resolve().then(() => method(...args));
-    },
-  });
 }
 
 /** Damages, one each: what is done to the database, where it must be found, and what must be said first. */
@@ -240,7 +227,7 @@ void test('every kind of damage in the database is found, named with its place, 
     const place = at < 0 ? bytes.length + at : at;
     return Buffer.from(bytes.map((octet, n) => (n === place ? octet ^ 1 : octet)));
   });
-  const store = inProcess(storeMethods({ db, now: () => clock.now() }));
+  const store = storeOn(db, clock);
   const findingsOf = async (sql: string): Promise<CheckResult> => {
     db.exec('BEGIN');
     try {

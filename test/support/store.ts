@@ -2,8 +2,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
+import { storeMethods } from '../../src/store/store.ts';
 import { openStore } from '../../src/store/sqlite.ts';
 import { ManualClock } from './clock.ts';
+import type { Connection } from '../../src/store/database.ts';
+import type { Methods } from '../../src/store/methods.ts';
 import type { Clock } from '../../src/ports/clock.ts';
 import type { Store } from '../../src/ports/store.ts';
 
@@ -34,4 +37,15 @@ export async function temporaryStoreFile(t: TestContext, clock: Clock = new Manu
 /** The same, for tests that do not care about its file. */
 export async function temporaryStore(t: TestContext, clock?: Clock): Promise<Store> {
   return (await temporaryStoreFile(t, clock)).store;
+}
+
+/** The store on this thread over an open connection: quick, and what a test does to the connection can be undone. */
+export function storeOn(db: Connection['db'], clock: Pick<Clock, 'now'>): Store {
+  const methods = storeMethods({ db, now: () => clock.now() });
+  return new Proxy({} as Store, {
+    get: (_, name) => {
+      const method = methods[name as keyof Methods] as (...args: unknown[]) => unknown;
+      return (...args: unknown[]) => Promise.resolve().then(() => method(...args));
+    },
+  });
 }
