@@ -27,7 +27,7 @@ export async function anchoredDay(directory: string, leaves: number): Promise<An
   const clock = new ManualClock();
   const authority = testAuthority({ now: Math.floor(clock.now() / 1000) * 1000 });
   const store = await openStore({ clock }, { file: join(directory, 'sealtree.db') });
-  const trees = treeWorker();
+  const trees = treeWorker(join(directory, 'tiles'));
   const tsa = testTsa(authority, clock);
   const tree = { date: '2026-11-22', at: clock.now(), digest: 'sha256' as const, layout: 1 };
   for (let first = 0; first < leaves; first += 10_000) {

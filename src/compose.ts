@@ -85,7 +85,7 @@ async function build(config: Config, mode: Mode, logTo: 'configured' | 'warnings
     undo.push(async () => {
       await documents.close();
     });
-    const trees = treeWorker();
+    const trees = treeWorker(`${config.dataDir}/tiles`);
     undo.push(async () => {
       await trees.close();
     });

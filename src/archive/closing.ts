@@ -3,7 +3,8 @@ import { anchorSealed, anchorTree, sealOpenTree, type ClosingEffects, type Closi
 import { freezeToken } from './freeze.ts';
 import { pauses, Retries } from './retries.ts';
 import { closingOf, dayAt, whatIsDue } from './schedule.ts';
-import type { ErrorReport, SealError } from '../errors.ts';
+import { fileTrees } from './tile-keeping.ts';
+import { asSealError, type ErrorReport, type SealError } from '../errors.ts';
 import { inTurn } from '../model/in-turn.ts';
 import type { Tree, TreeToken } from '../model/archive.ts';
 
@@ -56,6 +57,7 @@ export class Closing {
       await this.#anchor(signal);
       await this.#secondTimestamps(signal);
       await this.#freeze(signal);
+      await this.#fileTrees(signal);
     });
   }
 
@@ -174,6 +176,20 @@ export class Closing {
         const failures = this.#retries.failed(key, pauses.freeze);
         log.warn({ tree: token.tree, n: token.n, missing, failures }, 'revocation data later than the timestamp is not there yet');
       }
+    }
+  }
+
+  /** Large closed trees leave the database. The timestamp comes first: without room for the files the proof is there all the same. */
+  async #fileTrees(signal: AbortSignal | undefined): Promise<void> {
+    if (!this.#retries.mayTry('files')) return;
+    try {
+      await fileTrees(this.#fx, signal);
+      this.#retries.succeeded('files');
+    } catch (thrown) {
+      signal?.throwIfAborted();
+      const error = asSealError(thrown);
+      const failures = this.#retries.failed('files', pauses.anchor);
+      this.#fx.log.error({ error: error.toJSON(), failures }, 'hashes of a closed tree stay in the database');
     }
   }
 

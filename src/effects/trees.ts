@@ -1,20 +1,26 @@
+import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { SealError } from '../errors.ts';
 import { inTurn } from '../model/in-turn.ts';
 import { digestLengths } from '../formats/digests.ts';
 import type { DigestAlgorithm } from '../model/algorithms.ts';
 import type { TreeWork } from '../ports/trees.ts';
-import type { TreeAnswer, TreeMessage, TreeResult } from './tree-messages.ts';
+import type { KeptTree, TreeAnswer, TreeMessage, TreeResult } from './tree-messages.ts';
+
+type Pieces = AsyncIterable<Buffer> | Iterable<Buffer>;
 
 /** Leaves sent to the worker at once: 2 MiB of SHA-256 hashes. */
 const pieceLeaves = 65_536;
 
-/** Hash trees in a worker thread, which starts with the first tree and does not keep the process alive between two. One tree at a time. */
-export function treeWorker(): TreeWork {
+/**
+ * Hash trees in a worker thread, which starts with the first tree and does not keep the process alive between two. One tree at a time.
+ * @param tiles directory of the tile files; without it no tree can be written to them
+ */
+export function treeWorker(tiles?: string): TreeWork {
   const link = new WorkerLink();
   const turn = inTurn();
-  const run = (pieces: AsyncIterable<Buffer> | Iterable<Buffer>, digest: DigestAlgorithm, layout: number, index?: number) =>
-    turn(() => feed(link, pieces, { op: 'start', digest, layout, ...(index === undefined ? {} : { index }) }));
+  const run = (pieces: Pieces, digest: DigestAlgorithm, layout: number, more: { index?: number; keep?: KeptTree } = {}) =>
+    turn(() => feed(link, pieces, { op: 'start', digest, layout, ...more }));
   return {
     async build(pieces, digest, layout) {
       const { root, leaves, nodes } = await run(pieces, digest, layout);
@@ -26,7 +32,12 @@ export function treeWorker(): TreeWork {
     async path(leaves, index, digest, layout) {
       if (!Number.isSafeInteger(index) || index < 0 || index >= leaves.length / digestLengths[digest])
         throw new SealError('SEAL-INTERNAL', `the tree has no leaf ${index}`);
-      return ((await run(cut(leaves, digest), digest, layout, index)).path ?? []).map(buffer);
+      return ((await run(cut(leaves, digest), digest, layout, { index })).path ?? []).map(buffer);
+    },
+    async file(pieces, { id, digest, layout, leaves: count }) {
+      if (tiles === undefined) throw new SealError('SEAL-INTERNAL', 'there is no directory for tile files');
+      const { root, leaves, files } = await run(pieces, digest, layout, { keep: { directory: join(tiles, id), leaves: count } });
+      return { root: buffer(root), leaves, files: files.map((file) => ({ ...file, sha256: buffer(file.sha256) })) };
     },
     close: () => turn(() => link.close()),
   };
@@ -38,7 +49,7 @@ function* cut(leaves: Buffer, digest: DigestAlgorithm): Iterable<Buffer> {
 }
 
 /** While the worker hashes one piece the next one is read; no more are under way. */
-async function feed(link: WorkerLink, pieces: AsyncIterable<Buffer> | Iterable<Buffer>, start: TreeMessage): Promise<TreeResult> {
+async function feed(link: WorkerLink, pieces: Pieces, start: TreeMessage): Promise<TreeResult> {
   await link.ask(start);
   let hashed: Promise<unknown> = Promise.resolve();
   for await (const piece of pieces) {

@@ -53,6 +53,28 @@ export interface TreeNodes {
   readonly hashes: Buffer;
 }
 
+/** A tile file: neighbouring nodes of one level of a closed tree (docs/archive-format.md). It never changes. */
+export interface TileFile {
+  readonly level: number;
+  /** Number of its first node in the level, and how many it holds. */
+  readonly first: number;
+  readonly count: number;
+  /** Of the whole file. */
+  readonly sha256: Buffer;
+}
+
+/** A closed tree, of a day or of a renewal, whose hashes still lie in rows of the database. */
+export interface TreeInRows {
+  readonly kind: 'tree' | 'renewal';
+  readonly id: string;
+  readonly digest: DigestAlgorithm;
+  readonly layout: number;
+  readonly leaves: number;
+  readonly root: Buffer;
+  /** Its tile files are written; only the rows must go. */
+  readonly filed: boolean;
+}
+
 /** A timestamp over a root. */
 export interface ArchiveToken {
   readonly tsa: string;

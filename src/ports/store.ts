@@ -1,4 +1,4 @@
-import type { AuditRow, Blob, Leaf, NewLeaf, Tree, TreeNodes, TreeToken } from '../model/archive.ts';
+import type { AuditRow, Blob, Leaf, NewLeaf, TileFile, Tree, TreeInRows, TreeNodes, TreeToken } from '../model/archive.ts';
 import type { DigestAlgorithm } from '../model/algorithms.ts';
 import type {
   Batch,
@@ -200,6 +200,14 @@ export interface ArchiveStore {
   setRoot(tree: string, root: Buffer, nodes?: readonly TreeNodes[]): Promise<void>;
   /** Kept inner nodes from `first` on, concatenated; fewer than `count` at the end, none when the level is not kept. */
   nodes(tree: string, level: number, first: number, count: number): Promise<Buffer>;
+  /** Closed trees of 4,096 leaves and more whose hashes are not, or not only, in tile files; `limit` at most. */
+  treesInRows(limit: number): Promise<readonly TreeInRows[]>;
+  /** The tile files of a closed tree or renewal, all levels, are on disk: from now on its hashes are read from them. */
+  setTiles(tree: string, files: readonly TileFile[]): Promise<void>;
+  /** Removes rows that tile files hold, a part of them at a time. @returns whether more may be left */
+  dropRows(tree: string): Promise<boolean>;
+  /** By level and first node; empty while the hashes of the tree lie in rows alone. */
+  tileFiles(tree: string): Promise<readonly TileFile[]>;
   /** sealed → anchored with the first token; further tokens of `timestamps: 2` are added to it. */
   addToken(token: TreeToken, at: number): Promise<void>;
   /** Puts fresher revocation data into a token that is not frozen. */

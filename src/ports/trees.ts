@@ -1,5 +1,5 @@
 import type { DigestAlgorithm } from '../model/algorithms.ts';
-import type { TreeNodes } from '../model/archive.ts';
+import type { TileFile, TreeNodes } from '../model/archive.ts';
 
 /** Hash-tree arithmetic on whole trees, in a worker thread: a day of ten million leaves never stops the event loop. */
 export interface TreeWork {
@@ -16,5 +16,13 @@ export interface TreeWork {
     digest: DigestAlgorithm,
     layout: number,
   ): Promise<{ readonly root: Buffer; readonly leaves: number; readonly nodes: readonly TreeNodes[] }>;
+  /**
+   * The same; leaves and kept nodes are written to the tile files of the tree besides, and are on disk when it resolves (docs/archive-format.md).
+   * @throws SealError SEAL-DISK-*: then nothing counts that was written
+   */
+  file(
+    pieces: AsyncIterable<Buffer>,
+    tree: { readonly id: string; readonly digest: DigestAlgorithm; readonly layout: number; readonly leaves: number },
+  ): Promise<{ readonly root: Buffer; readonly leaves: number; readonly files: readonly TileFile[] }>;
   close(): Promise<void>;
 }

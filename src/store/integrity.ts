@@ -1,19 +1,24 @@
 import { auditFault } from '../formats/audit.ts';
-import { digestLengths } from '../formats/digests.ts';
 import { ended, tallyColumns } from './batch-tallies.ts';
 import { tileSize } from './leaf-tiles.ts';
 import { ever, quarter } from './signature-tallies.ts';
 import type { Connection } from './database.ts';
 import type { Methods } from './methods.ts';
-import type { AuditRow } from '../model/archive.ts';
+import type { TileFiles } from './tile-files.ts';
+import type { AuditRow, TileFile } from '../model/archive.ts';
 import type { DigestAlgorithm } from '../model/algorithms.ts';
 
 interface TreeSum {
   readonly id: string;
-  readonly digest: DigestAlgorithm;
   readonly leaves: number;
   readonly rows: number;
-  readonly bytes: number;
+  /** Hashes. */
+  readonly held: number;
+}
+
+interface FiledRow extends TileFile {
+  readonly tree: string;
+  readonly digest: DigestAlgorithm;
 }
 
 interface Miscounted {
@@ -21,20 +26,26 @@ interface Miscounted {
 }
 
 /** Reads everything back. */
-export function integrity({ db }: Connection, auditRows: Methods['auditRows']): Pick<Methods, 'integrity'> {
-  const trees = db.prepare<[], TreeSum>(`SELECT t.id, t.digest, t.leaves,
+export function integrity({ db }: Connection, files: TileFiles, auditRows: Methods['auditRows']): Pick<Methods, 'integrity'> {
+  const filed = (table: string): string => `(SELECT coalesce(sum(count), 0) FROM tile_files WHERE tree = ${table}.id AND level = 0)`;
+  const size = (table: string): string => `CASE ${table}.digest WHEN 'sha256' THEN 32 WHEN 'sha384' THEN 48 ELSE 64 END`;
+  const trees = db.prepare<[], TreeSum>(`SELECT t.id, t.leaves,
       (SELECT count(*) FROM leaves AS l WHERE l.id >= t.first_leaf AND l.id < t.first_leaf + t.leaves) AS rows,
-      (SELECT coalesce(sum(length(hashes)), 0) FROM leaf_tiles
-       WHERE n >= t.first_leaf / ${tileSize} AND n < (t.first_leaf + t.leaves + ${tileSize - 1}) / ${tileSize}) AS bytes
+      iif(t.hashes <> 'rows', ${filed('t')}, (SELECT coalesce(sum(length(hashes)), 0) * 1.0 FROM leaf_tiles
+       WHERE n >= t.first_leaf / ${tileSize} AND n < (t.first_leaf + t.leaves + ${tileSize - 1}) / ${tileSize}) / ${size('t')}) AS held
     FROM trees AS t ORDER BY t.seq`);
 
-  const renewals = db.prepare<[], TreeSum>(`SELECT r.id, r.digest, r.leaves,
-      coalesce(CASE r.kind WHEN 'timestamps' THEN c.rows ELSE o.rows END, 0) AS rows, coalesce(n.bytes, 0) AS bytes
+  const renewals = db.prepare<[], TreeSum>(`SELECT r.id, r.leaves,
+      coalesce(CASE r.kind WHEN 'timestamps' THEN c.rows ELSE o.rows END, 0) AS rows,
+      iif(r.hashes <> 'rows', ${filed('r')}, coalesce(n.bytes, 0) * 1.0 / ${size('r')}) AS held
     FROM renewals AS r
     LEFT JOIN (SELECT renewal, count(*) AS rows FROM renewal_chains GROUP BY renewal) AS c ON c.renewal = r.seq
     LEFT JOIN (SELECT renewal, count(*) AS rows FROM renewal_objects GROUP BY renewal) AS o ON o.renewal = r.seq
     LEFT JOIN (SELECT renewal, sum(length(hashes)) AS bytes FROM renewal_nodes WHERE level = 0 GROUP BY renewal) AS n ON n.renewal = r.seq
     ORDER BY r.seq`);
+
+  const tileFiles = db.prepare<[], FiledRow>(`SELECT f.*, coalesce(t.digest, r.digest) AS digest FROM tile_files AS f
+    LEFT JOIN trees AS t ON t.id = f.tree LEFT JOIN renewals AS r ON r.id = f.tree ORDER BY f.tree, f.level, f.first`);
 
   const miscounted = db.prepare<[], Miscounted>(`
     WITH counted AS (SELECT ${tallyColumns} FROM batches AS b WHERE ${ended} GROUP BY b.state)
@@ -69,8 +80,10 @@ export function integrity({ db }: Connection, auditRows: Methods['auditRows']): 
 
   const leaves = (what: string, sums: readonly TreeSum[]): string[] =>
     sums
-      .filter(({ digest, leaves: count, rows, bytes }) => rows !== count || bytes !== count * digestLengths[digest])
-      .map(({ id, leaves: count, rows, bytes }) => `${what} ${id} has ${count} leaves, but ${rows} rows and ${bytes} bytes of hashes`);
+      .filter(({ leaves: count, rows, held }) => rows !== count || held !== count)
+      .map(({ id, leaves: count, rows, held }) => `${what} ${id} has ${count} leaves, but ${rows} rows and ${held} hashes`);
+
+  const changedFiles = (): string[] => tileFiles.all().flatMap((file) => files.damage({ id: file.tree, digest: file.digest }, file) ?? []);
 
   const tallies = (): string[] =>
     [...miscounted.all(), ...miscountedKeys.all()].map(({ what }) => `the counts of ${what} are not those of their rows`);
@@ -82,6 +95,7 @@ export function integrity({ db }: Connection, auditRows: Methods['auditRows']): 
       ...audit(),
       ...leaves('tree', trees.all()),
       ...leaves('renewal', renewals.all()),
+      ...changedFiles(),
       ...tallies(),
     ],
   };

@@ -1,7 +1,6 @@
-import { leafTiles, tileSize } from './leaf-tiles.ts';
+import { tileSize, type LeafTiles, type TreeRange } from './leaf-tiles.ts';
 import { digestLengths } from '../formats/digests.ts';
 import type { Connection } from './database.ts';
-import type { DigestAlgorithm } from '../model/algorithms.ts';
 
 /*
  * From a hash to leaves, without an index on the hot path (a B-tree over random hashes takes 95,000 rows a second, and 21,000 at ten
@@ -13,12 +12,6 @@ const runSize = 65_536;
 const entrySize = 8;
 const prefixSize = 6;
 const bucketOf = (hash: Buffer, at = 0): number => hash.readUInt16BE(at) >>> 6;
-
-interface TreeRow {
-  readonly digest: DigestAlgorithm;
-  readonly first_leaf: number;
-  readonly leaves: number;
-}
 
 interface GroupRow {
   readonly id: number;
@@ -33,17 +26,15 @@ export interface LeafLookup {
 }
 
 /** The lookup over all trees; inside the running transaction. */
-export function leafLookup(connection: Connection): LeafLookup {
-  const { db } = connection;
-  const tiles = leafTiles(connection);
+export function leafLookup({ db }: Connection, tiles: LeafTiles): LeafLookup {
   const nextRun = db.prepare<[], { readonly run: number }>('SELECT coalesce(max(run) + 1, 0) AS run FROM leaf_runs');
   const addRun = db.prepare('INSERT INTO leaf_runs (run) VALUES (?)');
   const addBucket = db.prepare('INSERT INTO leaf_lookup (bucket, run, entries) VALUES (?, ?, ?)');
   const bucket = db.prepare<[number], { readonly run: number; readonly entries: Buffer }>(
     'SELECT run, entries FROM leaf_lookup WHERE bucket = ?',
   );
-  const trees = db.prepare<[number, number], TreeRow>(
-    'SELECT digest, first_leaf, leaves FROM trees WHERE first_leaf < ? AND first_leaf + leaves > ? ORDER BY first_leaf',
+  const trees = db.prepare<[number, number], TreeRange>(
+    'SELECT id, hashes, digest, first_leaf, leaves FROM trees WHERE first_leaf < ? AND first_leaf + leaves > ? ORDER BY first_leaf',
   );
   const groups = db.prepare<[number, number], GroupRow>('SELECT id, members FROM leaves WHERE id >= ? AND id < ? AND members IS NOT NULL');
 

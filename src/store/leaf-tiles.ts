@@ -1,6 +1,7 @@
 import { digestLengths } from '../formats/digests.ts';
 import { SealError } from '../errors.ts';
 import type { Connection } from './database.ts';
+import type { TileFiles } from './tile-files.ts';
 import type { DigestAlgorithm } from '../model/algorithms.ts';
 
 /** Hashes in one row: leaves of a tree, and nodes of one level. */
@@ -8,6 +9,8 @@ export const tileSize = 256;
 
 /** Where a tree's leaves lie. */
 export interface TreeRange {
+  readonly id: string;
+  readonly hashes: 'rows' | 'both' | 'files';
   readonly digest: DigestAlgorithm;
   readonly first_leaf: number;
   readonly leaves: number;
@@ -20,8 +23,8 @@ export interface LeafTiles {
   append(tree: TreeRange, hashes: readonly Buffer[]): void;
 }
 
-/** Leaf hashes, 256 in a row of the database: a day of ten million is read in a fraction of a second, one record's neighbours at once. */
-export function leafTiles({ db }: Connection): LeafTiles {
+/** Leaf hashes: of the open tree and of small ones 256 in a row of the database, of large closed ones in tile files. */
+export function leafTiles({ db }: Connection, files: TileFiles): LeafTiles {
   const get = db.prepare<[number], { readonly hashes: Buffer }>('SELECT hashes FROM leaf_tiles WHERE n = ?');
   const range = db.prepare<[number, number], { readonly n: number; readonly hashes: Buffer }>(
     'SELECT n, hashes FROM leaf_tiles WHERE n BETWEEN ? AND ? ORDER BY n',
@@ -29,6 +32,7 @@ export function leafTiles({ db }: Connection): LeafTiles {
   const put = db.prepare('INSERT OR REPLACE INTO leaf_tiles (n, hashes) VALUES (?, ?)');
   return {
     read: (tree, first, count) => {
+      if (tree.hashes !== 'rows') return files.read(tree, 0, first, count);
       const size = digestLengths[tree.digest];
       const end = Math.min(first + count, tree.leaves);
       if (first < 0 || end <= first) return Buffer.alloc(0);

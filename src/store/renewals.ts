@@ -3,6 +3,7 @@ import { digestLengths } from '../formats/digests.ts';
 import { present, toJson } from './rows.ts';
 import { tileSize } from './leaf-tiles.ts';
 import type { Connection } from './database.ts';
+import type { TileFiles } from './tile-files.ts';
 import type { Methods } from './methods.ts';
 import type { DigestAlgorithm } from '../model/algorithms.ts';
 import type { TreeNodes } from '../model/archive.ts';
@@ -22,6 +23,7 @@ interface Row {
   readonly anchored_at: number | null;
   readonly leaves: number;
   readonly root: Buffer | null;
+  readonly hashes: 'rows' | 'both' | 'files';
 }
 
 function toRenewal(row: Row): Renewal {
@@ -43,7 +45,7 @@ export interface RenewalRows {
 }
 
 /** Renewals, their leaves and kept nodes. */
-export function renewalRows({ db }: Connection): RenewalRows {
+export function renewalRows({ db }: Connection, files: TileFiles): RenewalRows {
   const byId = db.prepare<[string], Row>('SELECT * FROM renewals WHERE id = ?');
   const sameDay = db.prepare<[string], { readonly last: number }>(
     "SELECT coalesce(max(CAST(substr(id, instr(id, '.r') + 2) AS INTEGER)), 0) AS last FROM renewals WHERE id GLOB ? || '.r*'",
@@ -99,7 +101,9 @@ export function renewalRows({ db }: Connection): RenewalRows {
     methods: {
       renewals: ({ id = null, kind = null, n = null, states }) => select.all({ id, kind, n, states: toJson(states) }).map(toRenewal),
       renewalNodes: (id, level, first, wanted) => {
-        const { seq, digest } = find(id);
+        const renewal = find(id);
+        if (renewal.hashes !== 'rows') return files.read(renewal, level, first, wanted);
+        const { seq, digest } = renewal;
         const size = digestLengths[digest];
         const firstTile = Math.floor(first / tileSize);
         const found = tiles.all(seq, level, firstTile, Math.floor((first + Math.max(wanted, 1) - 1) / tileSize));

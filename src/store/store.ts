@@ -24,13 +24,15 @@ import { spooling } from './spooling.ts';
 import { tokenRows } from './tokens.ts';
 import { stamping, valueRows } from './values.ts';
 import { totals } from './totals.ts';
+import { tileRows } from './tiles.ts';
 import { treeRows } from './trees.ts';
 import { verification } from './verification.ts';
 import type { Connection } from './database.ts';
 import type { Methods } from './methods.ts';
+import type { TileFiles } from './tile-files.ts';
 
-/** All methods of the store over one connection, synchronous, each to be run in a transaction. */
-export function storeMethods(connection: Connection): Methods {
+/** All methods of the store over one connection and its tile files, synchronous, each to be run in a transaction. */
+export function storeMethods(connection: Connection, files: TileFiles): Methods {
   const log = auditLog(connection);
   const reports = reportRows(connection);
   const batches = batchRows(connection, log.audit, reports, batchTallies(connection));
@@ -39,10 +41,10 @@ export function storeMethods(connection: Connection): Methods {
   const signatures = signatureRows(connection, numberOfKey);
   const values = valueRows(connection, numberOfKey);
   const tallies = signatureTallies(connection);
-  const trees = treeRows(connection);
-  const renewals = renewalRows(connection);
-  const tiles = leafTiles(connection);
-  const lookup = leafLookup(connection);
+  const trees = treeRows(connection, files);
+  const renewals = renewalRows(connection, files);
+  const tiles = leafTiles(connection, files);
+  const lookup = leafLookup(connection, tiles);
   const referencesOf = leafReferences(connection);
   const writeBlobs = blobWriter(connection);
   return {
@@ -56,6 +58,7 @@ export function storeMethods(connection: Connection): Methods {
     ...stamping(connection, documents, signatures, values),
     ...verification(connection, { documents, signatures, reports }),
     ...trees.methods,
+    ...tileRows(connection),
     ...appending(connection, { batches, trees, tiles, lookup, writeBlobs }),
     ...leafReader(connection, { trees, tiles, lookup, referencesOf }),
     ...tokenRows(connection, trees),
@@ -65,6 +68,6 @@ export function storeMethods(connection: Connection): Methods {
     ...blobRows(connection, batches, writeBlobs),
     ...dayRows(connection),
     ...totals(connection),
-    ...integrity(connection, log.auditRows),
+    ...integrity(connection, files, log.auditRows),
   };
 }

@@ -2,6 +2,7 @@ import { SealError } from '../errors.ts';
 import { present, toJson } from './rows.ts';
 import { tileSize } from './leaf-tiles.ts';
 import type { Connection } from './database.ts';
+import type { TileFiles } from './tile-files.ts';
 import type { Methods } from './methods.ts';
 import type { DigestAlgorithm } from '../model/algorithms.ts';
 import type { Tree, TreeNodes, TreeState } from '../model/archive.ts';
@@ -19,6 +20,7 @@ export interface TreeRow {
   readonly first_leaf: number;
   readonly leaves: number;
   readonly root: Buffer | null;
+  readonly hashes: 'rows' | 'both' | 'files';
 }
 
 function toTree(row: TreeRow): Tree {
@@ -40,7 +42,7 @@ export interface TreeRows {
 }
 
 /** The trees and their kept nodes. */
-export function treeRows({ db }: Connection): TreeRows {
+export function treeRows({ db }: Connection, files: TileFiles): TreeRows {
   const byId = db.prepare<[string], TreeRow>('SELECT * FROM trees WHERE id = ?');
   const byLeaf = db.prepare<[number], TreeRow>('SELECT * FROM trees WHERE first_leaf <= ? ORDER BY first_leaf DESC, seq DESC LIMIT 1');
   const openOne = db.prepare<[], TreeRow>("SELECT * FROM trees WHERE state = 'open'");
@@ -107,6 +109,7 @@ export function treeRows({ db }: Connection): TreeRows {
       },
       nodes: (id, level, first, count) => {
         const tree = find(id);
+        if (tree.hashes !== 'rows') return files.read(tree, level, first, count);
         const size = tree.root?.length ?? 0;
         const firstTile = Math.floor(first / tileSize);
         const found = tiles

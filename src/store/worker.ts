@@ -1,3 +1,4 @@
+import { dirname, join } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
 import { openDatabase } from './database.ts';
 import { storeError } from './faults.ts';
@@ -5,6 +6,7 @@ import { pack, unpack, type AnswerMessage, type CallMessage, type WorkerOptions 
 import { methods as kinds } from './methods.ts';
 import { migrate } from './migrations.ts';
 import { storeMethods } from './store.ts';
+import { tileFiles } from './tile-files.ts';
 import type { Database } from 'better-sqlite3';
 
 const port = parentPort;
@@ -25,7 +27,7 @@ function fail(call: number, thrown: unknown): AnswerMessage {
 }
 
 function serve(db: Database): void {
-  const methods = storeMethods({ db, now: () => now });
+  const methods = storeMethods({ db, now: () => now }, tileFiles(join(dirname(file), 'tiles')));
   const queue: CallMessage[] = [];
 
   const run = db.transaction((message: CallMessage): AnswerMessage => {

@@ -5,8 +5,12 @@ import { test, type TestContext } from 'node:test';
 import Database from 'better-sqlite3';
 import { migrate, migrations } from '../../src/store/migrations.ts';
 import { openStore } from '../../src/store/sqlite.ts';
-import { newBatch, sealError } from '../suites/store-samples.ts';
+import { fileTrees } from '../../src/archive/tile-keeping.ts';
+import { levelsAbove } from '../../src/archive/tree.ts';
+import { treeWorker } from '../../src/effects/trees.ts';
+import { newBatch, sealError, sha256 } from '../suites/store-samples.ts';
 import { ManualClock } from '../support/clock.ts';
+import { CollectingLog } from '../support/log.ts';
 import { temporaryDirectory } from '../support/files.ts';
 
 const fx = { clock: new ManualClock() };
@@ -105,3 +109,59 @@ test('a directory that is not there is an I/O error with the path', async (t) =>
   await assert.rejects(openStore(fx, { file }), { ...sealError('SEAL-DISK-IO'), where: file });
   await assert.rejects(openStore(fx, { file, readOnly: true }), sealError('SEAL-DISK-IO'));
 });
+
+test('a database of schema 3 keeps its trees: hashes are read from their rows, then from the files they move to', async (t) => {
+  const directory = temporaryDirectory(t);
+  const file = join(directory, 'sealtree.db');
+  const old = new Database(file);
+  migrate(old, migrations.slice(0, 3));
+  const leaves = 70_000;
+  const hashes = Buffer.concat(Array.from({ length: leaves }, (_, n) => sha256(`${n}`)));
+  const levels = levelsAbove(hashes, 'sha256');
+  const root = levels.at(-1) ?? Buffer.alloc(0);
+  old.prepare("INSERT INTO trees VALUES (1, '2026-01-01.1', 'anchored', 'sha256', 1, 1, 2, 3, 256, ?, ?)").run(leaves, root);
+  const tile = old.prepare('INSERT INTO leaf_tiles VALUES (?, ?)');
+  const leaf = old.prepare('INSERT INTO leaves (id, kind) VALUES (?, 0)');
+  const node = old.prepare('INSERT INTO tree_nodes VALUES (1, ?, ?, ?)');
+  old.transaction(() => {
+    for (let n = 0; n * 256 < leaves; n++) tile.run(n + 1, hashes.subarray(n * 256 * 32, (n + 1) * 256 * 32));
+    for (let n = 0; n < leaves; n++) leaf.run(256 + n);
+    for (const level of [8, 16])
+      for (let n = 0; n * 8192 < (levels[level]?.length ?? 0); n++) node.run(level, n, levels[level]?.subarray(n * 8192, (n + 1) * 8192));
+    layOutAsSchema3(old, hashes);
+  })();
+  old.close();
+  const store = await openStore(fx, { file });
+  t.after(() => store.close());
+  const trees = treeWorker(join(directory, 'tiles'));
+  t.after(() => trees.close());
+  const sound = async (): Promise<void> => {
+    assert.deepEqual(await store.integrity(), []);
+    assert.ok((await store.leafHashes('2026-01-01.1')).equals(hashes));
+    assert.ok((await store.nodes('2026-01-01.1', 8, 0, 1000)).equals(levels[8] ?? Buffer.alloc(0)));
+    for (const n of [0, 65_279, 65_280, 69_999])
+      assert.deepEqual(
+        (await store.findLeaves(sha256(`${n}`))).map(({ index }) => index),
+        [n],
+      );
+  };
+  await sound();
+  await fileTrees({ store, trees, log: new CollectingLog() });
+  assert.equal((await store.tileFiles('2026-01-01.1')).length, 3);
+  await sound();
+});
+
+/** Leaf numbers 0 to 65,535 by the first 10 bits of their hashes, as schema 3 had them: entries of 6 bytes of the hash and 2 of the place. */
+function layOutAsSchema3(db: Database.Database, hashes: Buffer): void {
+  const buckets = new Map<number, Buffer[]>();
+  for (let number = 256; number < 65_536; number++) {
+    const entry = Buffer.alloc(8);
+    hashes.copy(entry, 0, (number - 256) * 32, (number - 256) * 32 + 6);
+    entry.writeUInt16BE(number, 6);
+    const bucket = entry.readUInt16BE(0) >>> 6;
+    buckets.set(bucket, [...(buckets.get(bucket) ?? []), entry]);
+  }
+  const add = db.prepare('INSERT INTO leaf_lookup (bucket, run, entries) VALUES (?, 0, ?)');
+  for (const [bucket, entries] of buckets) add.run(bucket, Buffer.concat(entries.sort((a, b) => a.compare(b))));
+  db.exec('INSERT INTO leaf_runs VALUES (0)');
+}

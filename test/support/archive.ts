@@ -1,3 +1,4 @@
+import { dirname, join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { CollectingLog } from './log.ts';
 import { ManualClock } from './clock.ts';
@@ -56,10 +57,10 @@ export async function testArchive(t: TestContext, archive: Partial<ClosingSettin
   const clock = new ManualClock(start);
   const authority = testAuthority({ now: Math.floor(clock.now() / 1000) * 1000 });
   const log = new CollectingLog();
-  const trees = treeWorker();
+  const { store, file } = await temporaryStoreFile(t, clock);
+  const trees = treeWorker(join(dirname(file), 'tiles'));
   t.after(() => trees.close());
   const tsas = [testTsa(authority, clock, 'first'), testTsa(authority, clock, 'second')];
-  const { store, file } = await temporaryStoreFile(t, clock);
   const fx = {
     clock,
     log,
