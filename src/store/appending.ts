@@ -22,15 +22,20 @@ interface Parts {
 }
 
 /** Appends leaves to the open tree: the archive's hot path. */
-export function appending({ db }: Connection, { batches, trees, tiles, lookup, writeBlobs }: Parts): Pick<Methods, 'appendLeaves'> {
+export function appending(
+  { db }: Connection,
+  { batches, trees, tiles, lookup, writeBlobs }: Parts,
+): Pick<Methods, 'appendLeaves' | 'seal'> {
   const insert = db.prepare('INSERT INTO leaves (id, kind, members, document, batch) VALUES (?, ?, ?, ?, ?)');
   const insertTwin = db.prepare('INSERT INTO leaf_twins (leaf, kind, members, document, batch) VALUES (?, ?, ?, ?, ?)');
   let known: { readonly seq: number; readonly set: LeafSet } | undefined;
 
-  /** The set of the open tree; read again after a restart, a rolled back transaction, or another writer. */
-  const setOf = (tree: TreeRow): LeafSet => {
-    if (known?.seq === tree.seq && known.set.size === tree.leaves) return known.set;
-    const set = new LeafSet();
+  /** The set of the open tree; read again after a restart, a rolled back transaction or another writer, and to make it larger. */
+  const setOf = (tree: TreeRow, more: number): LeafSet => {
+    const wanted = tree.leaves + more;
+    if (known?.seq === tree.seq && known.set.size === tree.leaves && known.set.capacity >= wanted) return known.set;
+    known = undefined;
+    const set = new LeafSet(wanted);
     const size = digestLengths[tree.digest];
     for (let first = 0; first < tree.leaves; first += 16 * tileSize) {
       const hashes = tiles.read(tree, first, 16 * tileSize);
@@ -41,7 +46,7 @@ export function appending({ db }: Connection, { batches, trees, tiles, lookup, w
   };
 
   const append = (tree: TreeRow, leaves: readonly NewLeaf[], numberOfBatch: (id: string) => number): LeafReference[] => {
-    const set = setOf(tree);
+    const set = setOf(tree, leaves.length);
     const fresh: Buffer[] = [];
     const hashAt = (position: number): Buffer => fresh[position - tree.leaves] ?? tiles.read(tree, position, 1);
     const references = leaves.map(({ kind, members, document = null, batch }): LeafReference => {
@@ -64,6 +69,10 @@ export function appending({ db }: Connection, { batches, trees, tiles, lookup, w
   };
 
   return {
+    seal: (id, at) => {
+      known = undefined;
+      return trees.methods.seal(id, at);
+    },
     appendLeaves: ({ tree: wanted, leaves, blobs, batch }) => {
       const numbers = new Map<string, number>();
       const numberOfBatch = (id: string): number => {

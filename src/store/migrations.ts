@@ -3,12 +3,13 @@ import { dirname } from 'node:path';
 import type { Database } from 'better-sqlite3';
 import { SealError } from '../errors.ts';
 import { schema1 } from './schema-1.ts';
+import { schemaLookup } from './schema-lookup.ts';
 import { schemaRenewals } from './schema-renewals.ts';
 import { schemaTallies } from './schema-tallies.ts';
 import { schemaTiles } from './schema-tiles.ts';
 
 /** Forward only. A released migration never changes; the next one is appended. Version n is migrations[n - 1]. */
-export const migrations: readonly string[] = [schema1, schemaRenewals, schemaTallies, schemaTiles];
+export const migrations: readonly string[] = [schema1, schemaRenewals, schemaTallies, schemaTiles, schemaLookup];
 
 /** `SEAL` in ASCII: tells our databases from others (PRAGMA application_id). */
 const applicationId = 0x5345414c;
