@@ -40,8 +40,8 @@ export async function hashesOf(fx: ObjectEffects, what: string): Promise<Buffer[
       });
     return [Buffer.from(hex, 'hex')];
   }
-  const used = new Set((await fx.store.trees({})).map((tree) => tree.digest));
-  return [...(await fx.files.digest(what, used.size === 0 ? ['sha256'] : [...used])).values()];
+  const used = await fx.store.treeDigests();
+  return [...(await fx.files.digest(what, used.length === 0 ? ['sha256'] : used)).values()];
 }
 
 /** Leaves of an object known by its bytes. @throws SealError SEAL-ARCHIVE-UNKNOWN, SEAL-INPUT-MISSING */

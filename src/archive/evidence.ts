@@ -224,7 +224,7 @@ async function anchoredTree(fx: EvidenceEffects, trust: Trust, id: string): Prom
   const reader = new ChainReader(fx);
   const provesUntil = lifeOfTokens(trust);
   const stamps = (await fx.store.tokens(id)).map((token) => stampOf(reader, provesUntil, tree, token));
-  const rehashed = (await fx.store.renewedCounts()).some((count) => count.tree === id);
+  const rehashed = (await fx.store.renewedCounts(id)).length > 0;
   return { tree, stamps: await Promise.all(stamps), reader, provesUntil, rehashed };
 }
 

@@ -52,8 +52,10 @@ export interface RenewalStore {
   renewalsOfChain(start: ChainStart, n: number): Promise<CoveredChain[]>;
   /** Objects of a tree, leaves `first` to `first + count - 1`, that hash-tree renewals of a record number hold; by leaf, then in order of the renewals. */
   renewedObjects(tree: string, n: number, first: number, count: number): Promise<RenewedObject[]>;
-  /** How many leaves of a tree each hash-tree renewal holds, `of` how many. */
-  renewedCounts(): Promise<readonly { readonly renewal: string; readonly tree: string; readonly leaves: number; readonly of: number }[]>;
+  /** How many leaves of a tree each hash-tree renewal holds, `of` how many. @param tree only of this one */
+  renewedCounts(
+    tree?: string,
+  ): Promise<readonly { readonly renewal: string; readonly tree: string; readonly leaves: number; readonly of: number }[]>;
   /** Remembers hashes of objects that were read again: H(d) with the tree's digest → H(d) with the new one. `position`: how far reading is. */
   addRehashed(
     digest: DigestAlgorithm,

@@ -220,6 +220,8 @@ export interface ArchiveStore {
     readonly newestFirst?: boolean;
     readonly afterSeq?: number;
   }): Promise<Tree[]>;
+  /** The digests that trees are made with. */
+  treeDigests(): Promise<readonly DigestAlgorithm[]>;
   tokens(tree: string): Promise<TreeToken[]>;
   /** Tokens that still wait for revocation data later than their genTime, oldest first. */
   unfrozenTokens(): Promise<TreeToken[]>;
@@ -228,7 +230,7 @@ export interface ArchiveStore {
   leaf(tree: string, index: number): Promise<Leaf | undefined>;
   /** `limit` indexes behind `afterIndex` (-1: from the start). A leaf that several documents share comes once for each. */
   leavesPage(tree: string, afterIndex: number, limit: number): Promise<Leaf[]>;
-  /** Leaves that hold this hash as themselves or as a member. */
+  /** Leaves that hold this hash as themselves or as a member; also by the digest with which a document was hashed anew (RFC 4998 §5.3). */
   findLeaves(hash: Buffer): Promise<Leaf[]>;
   documentLeaves(document: number): Promise<LeafReference[]>;
   blob(sha256: Buffer): Promise<Blob | undefined>;

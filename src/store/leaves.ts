@@ -40,6 +40,10 @@ export function leafReader(
           UNION ALL SELECT leaf, id, kind, members, document, batch FROM leaf_twins WHERE leaf >= ? AND leaf < ?) AS l
     LEFT JOIN batches AS b ON b.n = l.batch ORDER BY l.leaf, l.twin`);
 
+  const before = db.prepare<[Buffer, Buffer], { readonly hash: Buffer }>(
+    'SELECT DISTINCT hash FROM rehashed WHERE substr(rehashed, 1, 8) = substr(?, 1, 8) AND rehashed = ? AND hash <> rehashed',
+  );
+
   const read = (tree: TreeRow, first: number, end: number): Leaf[] => {
     const size = digestLengths[tree.digest];
     const hashes = tiles.read(tree, first, end - first);
@@ -53,19 +57,24 @@ export function leafReader(
     });
   };
 
+  /** Leaves that hold this hash with their tree's digest. */
+  const holding = (hash: Buffer): Leaf[] =>
+    [...lookup.candidates(hash)]
+      .sort((a, b) => a - b)
+      .flatMap((leaf) => {
+        const tree = trees.ofLeaf(leaf);
+        return tree === undefined ? [] : read(tree, leaf - tree.first_leaf, leaf - tree.first_leaf + 1);
+      })
+      .filter((leaf) => leaf.hash.equals(hash) || leaf.members.some((member) => member.equals(hash)));
+
   return {
     leafHashes: (id, first = 0, count = Number.MAX_SAFE_INTEGER - first) => tiles.read(trees.find(id), first, count),
     leaf: (id, index) => read(trees.find(id), index, index + 1).at(0),
     leavesPage: (id, afterIndex, limit) => read(trees.find(id), afterIndex + 1, afterIndex + 1 + limit),
     findLeaves: (hash) => {
       if (!hashLengths.has(hash.length)) return [];
-      return [...lookup.candidates(hash)]
-        .sort((a, b) => a - b)
-        .flatMap((leaf) => {
-          const tree = trees.ofLeaf(leaf);
-          return tree === undefined ? [] : read(tree, leaf - tree.first_leaf, leaf - tree.first_leaf + 1);
-        })
-        .filter((leaf) => leaf.hash.equals(hash) || leaf.members.some((member) => member.equals(hash)));
+      const found = holding(hash);
+      return found.length > 0 ? found : before.all(hash, hash).flatMap((old) => holding(old.hash));
     },
     documentLeaves: (document) => [...(leavesByDocument(referencesOf(document, document)).get(document) ?? [])],
   };

@@ -47,6 +47,7 @@ export const methods: { readonly [K in keyof Methods]: 'read' | 'write' | 'alone
   addToken: 'write',
   replaceToken: 'write',
   trees: 'read',
+  treeDigests: 'read',
   tokens: 'read',
   unfrozenTokens: 'read',
   leafHashes: 'read',

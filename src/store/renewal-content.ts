@@ -44,6 +44,10 @@ export function renewalContent(
     `SELECT r.id AS renewal, t.id AS tree, c.leaves, t.leaves AS of FROM renewal_trees AS c
      JOIN renewals AS r ON r.seq = c.renewal JOIN trees AS t ON t.seq = c.tree ORDER BY r.seq, t.seq`,
   );
+  const countsOf = db.prepare<[string], { readonly renewal: string; readonly tree: string; readonly leaves: number; readonly of: number }>(
+    `SELECT r.id AS renewal, t.id AS tree, c.leaves, t.leaves AS of FROM trees AS t
+     JOIN renewals AS r ON r.kind = 'hash-tree' JOIN renewal_trees AS c ON c.renewal = r.seq AND c.tree = t.seq WHERE t.id = ? ORDER BY r.seq`,
+  );
   const open = db.prepare<[number], { readonly seq: number }>("SELECT seq FROM renewals WHERE n = ? AND state = 'open'");
   const drops = ['renewal_objects', 'renewal_nodes'].map((table) => db.prepare(`DELETE FROM ${table} WHERE renewal = ?`));
   const drop = db.prepare('DELETE FROM renewals WHERE seq = ?');
@@ -94,7 +98,7 @@ export function renewalContent(
         const split = Array.from({ length: members.length / size }, (_, k) => members.subarray(k * size, (k + 1) * size));
         return { renewal, tree, index: leaf, position, members: split };
       }),
-    renewedCounts: () => counts.all(),
+    renewedCounts: (tree) => (tree === undefined ? counts.all() : countsOf.all(tree)),
     addRehashed: (digest, found, position) => {
       for (const { hash, rehashed } of found) remember.run(digest, hash, rehashed);
       if (position !== undefined) setPosition.run(position.key, position.value);

@@ -13,6 +13,8 @@ INSERT INTO hash_lookup SELECT 1, bucket, run, entries FROM leaf_lookup;
 INSERT INTO lookup_tiers SELECT 0, 16 * coalesce(max(run) + 1, 0), 0 FROM leaf_runs;
 INSERT INTO lookup_tiers SELECT 1, coalesce(max(run) + 1, 0), 0 FROM leaf_runs;
 INSERT INTO lookup_tiers VALUES (2, 0, 0), (3, 0, 0), (4, 0, 0), (5, 0, 0);
+-- From the new digest of an object back to the one that its leaf knows it by.
+CREATE INDEX rehashed_back ON rehashed (substr(rehashed, 1, 8));
 DROP TABLE leaf_lookup;
 DROP TABLE leaf_runs;
 `;

@@ -30,7 +30,7 @@ function toTree(row: TreeRow): Tree {
 }
 
 export interface TreeRows {
-  readonly methods: Pick<Methods, 'openTree' | 'seal' | 'setRoot' | 'nodes' | 'trees'>;
+  readonly methods: Pick<Methods, 'openTree' | 'seal' | 'setRoot' | 'nodes' | 'trees' | 'treeDigests'>;
   /** @throws SealError SEAL-ARCHIVE-UNKNOWN */
   find(id: string): TreeRow;
   /** The tree that a leaf number belongs to. */
@@ -47,7 +47,10 @@ export function treeRows({ db }: Connection, files: TileFiles): TreeRows {
   const byLeaf = db.prepare<[number], TreeRow>('SELECT * FROM trees WHERE first_leaf <= ? ORDER BY first_leaf DESC, seq DESC LIMIT 1');
   const openOne = db.prepare<[], TreeRow>("SELECT * FROM trees WHERE state = 'open'");
   const last = db.prepare<[], TreeRow>('SELECT * FROM trees ORDER BY seq DESC LIMIT 1');
-  const sameDay = db.prepare<[string], { readonly count: number }>("SELECT count(*) AS count FROM trees WHERE id GLOB ? || '.*'");
+  const sameDay = db.prepare<[string, string], { readonly count: number }>(
+    "SELECT count(*) AS count FROM trees WHERE id > ? || '.' AND id < ? || '/'",
+  );
+  const digests = db.prepare<[], { readonly digest: DigestAlgorithm }>('SELECT DISTINCT digest FROM trees');
   const insert = db.prepare(`INSERT INTO trees (id, state, digest, layout, opened_at, first_leaf) VALUES (?, 'open', ?, ?, ?, ?)`);
   const leaves = db.prepare('UPDATE trees SET leaves = ? WHERE seq = ?');
   const seal = db.prepare("UPDATE trees SET state = 'sealed', sealed_at = ? WHERE id = ? AND state = 'open'");
@@ -73,7 +76,7 @@ export function treeRows({ db }: Connection, files: TileFiles): TreeRows {
     if (existing !== undefined) return existing;
     const previous = last.get();
     const end = previous === undefined ? tileSize : previous.first_leaf + previous.leaves;
-    const number = (sameDay.get(date)?.count ?? 0) + 1;
+    const number = (sameDay.get(date, date)?.count ?? 0) + 1;
     insert.run(`${date}.${number}`, digest, layout, at, Math.ceil(end / tileSize) * tileSize);
     return find(`${date}.${number}`);
   };
@@ -118,6 +121,7 @@ export function treeRows({ db }: Connection, files: TileFiles): TreeRows {
         const skip = first - firstTile * tileSize;
         return Buffer.concat(found).subarray(skip * size, (skip + count) * size);
       },
+      treeDigests: () => digests.all().map(({ digest }) => digest),
       trees: ({ id = null, states, limit = -1, newestFirst = false, afterSeq = 0 }) =>
         (newestFirst ? newest : oldest).all({ id, states: toJson(states), limit, afterSeq }).map(toTree),
     },

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 import { hashList } from '../../src/formats/ers-hash.ts';
 import { batchWith, documentLeaf, newDocuments, sealError, sha256, sign, through, treeOptions } from './store-samples.ts';
@@ -148,6 +149,26 @@ export function archiveSuite(open: OpenStoreUnderTest): void {
     for (const stranger of [sha256('leaf 160000'), Buffer.alloc(32), Buffer.alloc(0), Buffer.from('ab'), Buffer.alloc(64, 1)])
       assert.deepEqual(await under.store.findLeaves(stranger), []);
     assert.deepEqual(await under.store.integrity(), []);
+  });
+
+  test('a document that was hashed anew is found by its new digest, too', async (t) => {
+    const { store } = await open(t);
+    await store.appendLeaves({
+      tree: treeOptions,
+      leaves: [documentLeaf('a'), { kind: 'group', members: [sha256('d'), sha256('s')] }],
+      blobs: [],
+    });
+    const anew = (name: string): Buffer => createHash('sha512').update(name).digest();
+    await store.addRehashed(
+      'sha512',
+      ['a', 's', 'stranger'].map((name) => ({ hash: sha256(name), rehashed: anew(name) })),
+    );
+    assert.deepEqual(await store.findLeaves(anew('a')), await store.findLeaves(sha256('a')));
+    assert.deepEqual(
+      (await store.findLeaves(anew('s'))).map(({ index }) => index),
+      [1],
+    );
+    for (const name of ['d', 'stranger', 'b']) assert.deepEqual(await store.findLeaves(anew(name)), [], name);
   });
 
   test('a leaf of another digest than the open tree has is refused until that tree is closed', async (t) => {
