@@ -73,7 +73,7 @@ const table: readonly (readonly [name: string, sql: string, where: RegExp, what:
     'a tile of leaves is gone',
     `DELETE FROM leaf_tiles WHERE n = (${tree(2)}) / 256 + 1`,
     /^database$/,
-    /has \d+ leaves, but \d+ rows and \d+ bytes/,
+    /has \d+ leaves, but \d+ rows and \d+ hashes/,
   ],
   [
     'a kept node',
@@ -84,7 +84,7 @@ const table: readonly (readonly [name: string, sql: string, where: RegExp, what:
   ['kept nodes are gone', 'DELETE FROM tree_nodes WHERE tree = 2', /\.1$/, /kept node 0 of level 8/],
   ['a root', 'UPDATE trees SET root = flip(root, 3) WHERE seq = 2', /\.1$/, /its root is not the one that was stamped/],
   ['a root is gone', 'UPDATE trees SET root = NULL WHERE seq = 2', /\.1$/, /the root is missing/],
-  ['a number of leaves', 'UPDATE trees SET leaves = leaves - 1 WHERE seq = 2', /^database$/, /bytes of hashes|but \d+ rows/],
+  ['a number of leaves', 'UPDATE trees SET leaves = leaves - 1 WHERE seq = 2', /^database$/, /\d+ hashes|but \d+ rows/],
   [
     'a tree is gone',
     'DELETE FROM renewal_chains WHERE tree = 1; DELETE FROM renewal_objects WHERE tree = 1; DELETE FROM renewal_trees WHERE tree = 1; DELETE FROM tree_tokens WHERE tree = 1; DELETE FROM trees WHERE seq = 1',
@@ -147,7 +147,7 @@ const table: readonly (readonly [name: string, sql: string, where: RegExp, what:
     'leaves of a renewal are gone',
     'DELETE FROM renewal_nodes WHERE renewal = 3 AND level = 0 AND tile = 1',
     /^database$/,
-    /renewal .* has 603 leaves, but 603 rows and \d+ bytes of hashes/,
+    /renewal .* has 603 leaves, but 603 rows and \d+ hashes/,
   ],
   [
     'a renewal’s kept node',
