@@ -53,6 +53,7 @@ export class History {
       trees: {
         root: unused,
         path: unused,
+        file: unused,
         close: () => Promise.resolve(),
         build: async (pieces, digest) => {
           const builder = new TreeBuilder(digest);

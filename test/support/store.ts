@@ -1,8 +1,9 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { storeMethods } from '../../src/store/store.ts';
+import { tileFiles } from '../../src/store/tile-files.ts';
 import { openStore } from '../../src/store/sqlite.ts';
 import { ManualClock } from './clock.ts';
 import type { Connection } from '../../src/store/database.ts';
@@ -41,7 +42,7 @@ export async function temporaryStore(t: TestContext, clock?: Clock): Promise<Sto
 
 /** The store on this thread over an open connection: quick, and what a test does to the connection can be undone. */
 export function storeOn(db: Connection['db'], clock: Pick<Clock, 'now'>): Store {
-  const methods = storeMethods({ db, now: () => clock.now() });
+  const methods = storeMethods({ db, now: () => clock.now() }, tileFiles(join(dirname(db.name), 'tiles')));
   return new Proxy({} as Store, {
     get: (_, name) => {
       const method = methods[name as keyof Methods] as (...args: unknown[]) => unknown;
