@@ -1,40 +1,9 @@
+import { bundleOf } from './archive-export-bundle.ts';
+import type { ExportFormat } from './archive-export-format.ts';
+import type { Recognition } from './archive-export-write.ts';
 import type { ProducedRecord } from '../archive/evidence.ts';
 import { SealError } from '../errors.ts';
 import { parseEvidenceRecord, recordLimits } from '../formats/ers.ts';
-import type { Effects } from '../ports/effects.ts';
-import type { ExportFile, Recognition } from './archive-export-write.ts';
-import type { Subject } from './archive-selection.ts';
-import type { App } from './context.ts';
-
-export type ExportEffects = Pick<Effects, 'clock' | 'files' | 'store'>;
-
-/** What a format works with beside the subject. */
-export interface ExportContext {
-  readonly fx: ExportEffects;
-  readonly config: App['config'];
-  readonly out: string;
-}
-
-/** One file of an export that carries a record. */
-export interface RecordFile extends ExportFile {
-  readonly record: ProducedRecord;
-}
-
-/** How a proof leaves the house. One file and one line here is a new format. */
-export interface ExportFormat {
-  /** What the file is, for the note beside it. */
-  readonly title: string;
-  /** How somebody without our program checks it, a sentence or two. */
-  readonly check: string;
-  /** It says itself until when it proves and how the renewed one is had: no note beside it. */
-  readonly explainsItself?: true;
-  /**
-   * The files of one object. The first record is that of the first timestamp; with `timestamps: 2` there is a second one.
-   * @param name below the directory of the export, without suffix
-   * @throws SealError SEAL-ARCHIVE-*, SEAL-DOC-*, SEAL-INPUT-*: this object cannot be exported like that; the others are
-   */
-  files(context: ExportContext, name: Buffer, subject: Subject, records: readonly ProducedRecord[]): Promise<readonly RecordFile[]>;
-}
 
 /** `x.ers`, `x.2.ers`: of independent records the first has no number. */
 export function recordName(name: Buffer, { n }: Pick<ProducedRecord, 'n'>, suffix: string): Buffer {
@@ -72,7 +41,14 @@ function earlierRecord(members: readonly Buffer[]): Recognition {
   };
 }
 
-const formats: Readonly<Record<string, ExportFormat>> = { ers };
+const bundle: ExportFormat = {
+  title: 'proof bundle',
+  check: 'README.txt in it tells how, and proof.html shows it.',
+  explainsItself: true,
+  files: bundleOf,
+};
+
+const formats: Readonly<Record<string, ExportFormat>> = { ers, bundle };
 
 /** Names of the formats, the default first. */
 export const exportFormats: readonly string[] = Object.keys(formats);

@@ -1,6 +1,6 @@
 import { jsonText } from '../formats/json-text.ts';
 import type { ErrorReport } from '../errors.ts';
-import type { ExportFormat } from './archive-export-formats.ts';
+import type { ExportFormat } from './archive-export-format.ts';
 import type { Recognition } from './archive-export-write.ts';
 
 /** What is said about each file of an export, on the terminal, in JSON, and in the note beside it. */

@@ -1,8 +1,9 @@
 import { RecordMaker, type ProducedRecord } from '../archive/evidence.ts';
-import { asSealError, type SealError } from '../errors.ts';
+import { asSealError, SealError } from '../errors.ts';
 import { displayName, joinPath } from '../formats/names.ts';
 import type { Trust } from '../pki/trust.ts';
-import { exportFormat, type ExportContext, type ExportFormat } from './archive-export-formats.ts';
+import type { ExportContext, ExportFormat, RecordFile } from './archive-export-format.ts';
+import { exportFormat } from './archive-export-formats.ts';
 import {
   exportNote,
   listHead,
@@ -14,7 +15,7 @@ import {
   type MissingExport,
 } from './archive-export-notes.ts';
 import { ExportTally } from './archive-export-tally.ts';
-import { writeExport } from './archive-export-write.ts';
+import { writeExport, type WrittenState } from './archive-export-write.ts';
 import { selected, type Selection, type Wanted } from './archive-selection.ts';
 import { mustFind } from './batches.ts';
 import type { Call } from './context.ts';
@@ -24,6 +25,8 @@ export interface ExportArgs extends Selection {
   readonly out: string;
   /** `ers` by default. */
   readonly format?: string;
+  /** Of a bundle: one file instead of a folder. */
+  readonly zip?: boolean;
 }
 
 /** What was exported; of a large selection the first of each, and all of them in `list`. */
@@ -55,20 +58,22 @@ const parallel = 8;
  * @throws SealError SEAL-USAGE, SEAL-BATCH-UNKNOWN, SEAL-ARCHIVE-UNKNOWN, SEAL-DISK-*; what concerns one object alone is in `missing`
  */
 export async function exportRecords(
-  given: Omit<ExportContext, 'out'>,
+  given: Omit<ExportContext, 'out' | 'trust' | 'zip'>,
   trust: Trust,
   args: ExportArgs,
   call: Pick<Call, 'progress' | 'signal'>,
 ): Promise<ExportResult> {
-  const context = { ...given, out: args.out };
+  const context = { ...given, trust, out: args.out, zip: args.zip === true };
   const { fx } = context;
   const selection = args.batch === undefined ? args : { ...args, batch: (await mustFind(fx.store, args.batch)).id };
   const { format: name = 'ers', out } = args;
   const format = exportFormat(name);
+  if (args.zip === true && name !== 'bundle')
+    throw new SealError('SEAL-USAGE', `--zip is for proof bundles, not for ${name}`, { hint: 'leave it out, or add --format bundle' });
   const command = commandOf(selection, name);
   const tally = new ExportTally();
   const list = listName(selection);
-  const outcomes = exported(context, trust, selection, { format, note: list === undefined ? command : undefined }, call);
+  const outcomes = exported(context, selection, { format, note: list === undefined ? command : undefined }, call);
   if (list === undefined) for await (const outcome of outcomes) tally.add(outcome);
   else {
     const lines = listed(outcomes, tally, listHead(list, name, command));
@@ -93,24 +98,32 @@ function listName({ batch, day, all }: Selection): string | undefined {
   return all === true ? 'archive' : day !== undefined ? `day-${day}` : batch === undefined ? undefined : `batch-${batch}`;
 }
 
-function commandOf({ what, batch, day, all, out }: ExportArgs, format: string): string {
+function commandOf({ what, batch, day, all, zip, out }: ExportArgs, format: string): string {
   const which = [
     ...what,
     ...(batch === undefined ? [] : ['--batch', batch]),
     ...(day === undefined ? [] : ['--day', day]),
     ...(all === true ? ['--all'] : []),
   ];
-  return ['sealtree archive export', ...which, ...(format === 'ers' ? [] : ['--format', format]), '--out', out].map(displayName).join(' ');
+  return [
+    'sealtree archive export',
+    ...which,
+    ...(format === 'ers' ? [] : ['--format', format]),
+    ...(zip === true ? ['--zip'] : []),
+    '--out',
+    out,
+  ]
+    .map(displayName)
+    .join(' ');
 }
 
 async function* exported(
   context: ExportContext,
-  trust: Trust,
   selection: Selection,
   manner: Manner,
   { progress, signal }: Pick<Call, 'progress' | 'signal'>,
 ): AsyncGenerator<Outcome> {
-  const maker = new RecordMaker(context.fx, trust);
+  const maker = new RecordMaker(context.fx, context.trust);
   let done = 0;
   for await (const page of selected(context.fx, selection)) {
     for (let at = 0; at < page.length; at += parallel) {
@@ -137,8 +150,8 @@ async function exportOne(context: ExportContext, maker: RecordMaker, { format, n
     for (const file of await format.files(context, wanted.name, subject, await maker.records(subject.leaf))) {
       const { leaf, tsa, final } = file.record;
       const times = timesOf(file.record);
-      const state = await writeExport(fx, out, file);
-      records.push({ file: displayName(joinPath(out, file.name)), tree: leaf.tree, tsa, ...times, final, state });
+      const state = await writeAll(context, file);
+      records.push({ file: displayName(joinPath(out, file.shown ?? file.name)), tree: leaf.tree, tsa, ...times, final, state });
       if (note === undefined || format.explainsItself === true) continue;
       const content = exportNote(displayName(file.name), format, { files: 1, missing: 0, ...times }, note);
       await writeExport(fx, out, { name: Buffer.concat([file.name, Buffer.from('.txt')]), content, ours: ourNote });
@@ -151,13 +164,26 @@ async function exportOne(context: ExportContext, maker: RecordMaker, { format, n
   }
 }
 
+/** A file with those that belong to it. */
+async function writeAll({ fx, out }: ExportContext, file: RecordFile): Promise<WrittenState> {
+  let state = await writeExport(fx, out, file);
+  for (const other of file.with ?? []) if ((await writeExport(fx, out, other)) !== 'kept' && state === 'kept') state = 'renewed';
+  return state;
+}
+
 function timesOf({ genTime, provesUntil }: ProducedRecord): Pick<ExportedRecord, 'provenSince' | 'provesUntil'> {
   return { provenSince: isoTime(genTime), provesUntil: Number.isFinite(provesUntil) ? isoTime(provesUntil) : 'no end is known' };
 }
 
 /** Whether the others may be exported all the same: a full disk or a directory that is not writable concerns them as well. */
 function ofThisDocument({ code }: SealError): boolean {
-  return code.startsWith('SEAL-ARCHIVE-') || code === 'SEAL-INPUT-MISSING' || code === 'SEAL-DOC-TYPE' || code === 'SEAL-DOC-NAME';
+  return (
+    code.startsWith('SEAL-ARCHIVE-') ||
+    code === 'SEAL-INPUT-MISSING' ||
+    code === 'SEAL-DOC-TYPE' ||
+    code === 'SEAL-DOC-NAME' ||
+    code === 'SEAL-DOC-HASH'
+  );
 }
 
 async function* listed(outcomes: AsyncIterable<Outcome>, tally: ExportTally, head: string): AsyncGenerator<Uint8Array> {

@@ -150,6 +150,7 @@ export const operations: { readonly [Name in OperationName]: Operation<Name> } =
           .optional(),
         all: z.boolean().optional(),
         format: z.string().max(32).optional(),
+        zip: z.boolean().optional(),
         out: z.string(),
       }),
     ),

@@ -1,5 +1,6 @@
 import { displayName } from '../formats/names.ts';
 import type { Batch, BatchDocument } from '../model/batch.ts';
+import { escaped, marked } from './markup.ts';
 import { reportedDocument, reportHead, type ReportedDocument, type ReportTimes } from './batch-report.ts';
 
 /** The banner and the counts are known last and written last; they stand first. Narrow screens get a block a document instead of a row. */
@@ -14,17 +15,6 @@ code{font-size:11px;word-break:break-all}.good{color:#15703a;font-weight:bold}.b
 @media screen and (max-width:720px){table,tbody,tr,td{display:block}thead{display:none}tr{border-bottom:1px solid #ccc;padding:.6em 0}
 td{border:0;padding:.15em 0}td:first-child{width:auto;font-weight:bold}td small{font-weight:normal}td:empty{display:none}}
 @media print{body{margin:0;padding:0;max-width:none}tr{break-inside:avoid}.banner{print-color-adjust:exact}}`;
-
-const entities: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
-
-function marked(text: string): string {
-  return text.replace(/[&<>"']/g, (mark) => entities[mark] ?? mark);
-}
-
-/** Hostile input: names, subjects and messages come from documents and certificates. */
-function escaped(text: string): string {
-  return marked(displayName(text));
-}
 
 /** A name as the JSON report holds it. */
 function shownName(name: string, nameBytes: string | undefined): string {

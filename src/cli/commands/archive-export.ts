@@ -11,6 +11,7 @@ interface ExportOptions extends GlobalOptions {
   readonly day?: string;
   readonly all?: true;
   readonly format?: string;
+  readonly zip?: true;
   readonly out: string;
 }
 
@@ -27,9 +28,10 @@ export function exportCommand(archive: Command, setExit: SetExit): void {
       .option('--day <date>', 'every document of the trees opened on a day, such as 2026-11-22', date)
       .option('--all', 'every document of the archive')
       .addOption(new Option('--format <format>', `what is written: ${exportFormats.join(', ')}`).default('ers'))
+      .option('--zip', 'a bundle as one file instead of a folder')
       .requiredOption('--out <dir>', 'where the proofs go; an older proof of the same object is replaced, nothing else is'),
     setExit,
-    async (session, what, { batch, day, all, format, out }) => {
+    async (session, what, { batch, day, all, format, zip, out }) => {
       const { terminal } = session;
       const result = await session.call('archive.export', {
         what: what.map((one) => (one.includes(':') ? one : resolve(one))),
@@ -38,6 +40,7 @@ export function exportCommand(archive: Command, setExit: SetExit): void {
         ...(day === undefined ? {} : { day }),
         ...(all === undefined ? {} : { all }),
         ...(format === undefined ? {} : { format }),
+        ...(zip === undefined ? {} : { zip }),
       });
       terminal.result(result);
       show(terminal, result);
