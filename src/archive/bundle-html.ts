@@ -4,7 +4,7 @@ import type { ProofStamp } from './bundle-stamps.ts';
 import { bundleStyle } from './bundle-style.ts';
 import { knownObjects, longest, readable, signatureWords, stampName, type ProofView } from './bundle-view.ts';
 import { timeLine } from './bundle-timeline.ts';
-import { element, escaped } from './markup.ts';
+import { element, escaped, marked } from './markup.ts';
 import { sha256 } from '../formats/digests.ts';
 import { jsonText } from '../formats/json-text.ts';
 
@@ -19,14 +19,14 @@ export function bundleHtml(view: ProofView): string {
     '<meta name="viewport" content="width=device-width, initial-scale=1">',
     '<meta name="referrer" content="no-referrer">',
     `<meta http-equiv="Content-Security-Policy" content="${policy}">`,
-    `<title>Proof for ${escaped(view.title)}</title>`,
+    `<title>Proof for ${marked(view.title)}</title>`,
     `<style>${bundleStyle}</style>`,
   ];
   const body = [
     ...(view.evaluation
       ? [element('p', 'EVALUATION: certificates of an evaluation authority were used; this proves nothing to others', 'banner')]
       : []),
-    `<h1>Proof for <bdi>${escaped(view.title)}</bdi></h1>`,
+    `<h1>Proof for <bdi>${marked(view.title)}</bdi></h1>`,
     '<p id="verdict" class="open" role="status">? Nothing is checked yet: this page computes with a script. README.txt tells how to check with openssl.</p>',
     facts(view),
     objectsPart(view),
@@ -77,7 +77,7 @@ function objectsPart({ objects }: ProofView): string {
     const hashes = [...digests].map(
       ([algorithm, digest]) => `<small>${algorithm.toUpperCase().replace('SHA', 'SHA-')} <code>${digest.toString('hex')}</code></small>`,
     );
-    return `<li><strong>${escaped(shown)}</strong> <small>${kind}, ${escaped(where)}</small>${hashes.join('')}</li>`;
+    return `<li><strong>${marked(shown)}</strong> <small>${kind}, ${escaped(where)}</small>${hashes.join('')}</li>`;
   });
   return [
     '<section><h2>Is it your document?</h2>',

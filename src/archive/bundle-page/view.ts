@@ -52,12 +52,8 @@ export function startPage(page: Page): void {
   const refresh = (): void => {
     try {
       const records = data.records.map((record) => walkRecord(fromBase64(record), objects));
-      records.forEach((walks, r) => {
-        walks.forEach((walk, s) => {
-          markWalk(page, walk, `${r}-${s}`);
-        });
-      });
-      showVerdict(page, records.flat(), objects, seen);
+      const printed = records.flatMap((walks, r) => walks.map((walk, s) => markWalk(page, walk, `${r}-${s}`)));
+      showVerdict(page, { walks: records.flat(), printed: !printed.includes(false), objects, seen });
     } catch (thrown) {
       mark(page, 'verdict', false, `The record cannot be read: ${String(thrown)}`);
     }
@@ -96,34 +92,45 @@ export function mark(page: Page, id: string, good: boolean | undefined, text = '
   element.textContent = `${good === undefined ? '?' : good ? '✓' : '✗'} ${text}`.trim();
 }
 
-/** Marks every line of the way to a timestamp; what is printed there must be what was computed here. */
-export function markWalk(page: Page, walk: Walk, id: string): void {
-  const printed = (name: string, value: string | undefined): boolean => page.getElementById(name)?.textContent === value;
-  walk.beginnings.forEach(({ hash, fits }, n) => {
-    mark(page, `b-${id}-${n}`, fits === undefined ? undefined : fits && printed(`bh-${id}-${n}`, hash));
+/** Marks every line of the way to a timestamp. @returns whether what is printed there is what was computed here */
+export function markWalk(page: Page, { beginnings, steps, words, reaches, later }: Walk, id: string): boolean {
+  let all = true;
+  const printed = (name: string, value = ''): boolean => {
+    const same = page.getElementById(name)?.textContent === value;
+    all &&= same;
+    return same;
+  };
+  beginnings.forEach(({ hash, fits }, n) => {
+    const same = hash === undefined || printed(`bh-${id}-${n}`, hash);
+    mark(page, `b-${id}-${n}`, fits === undefined ? undefined : fits && same);
   });
-  walk.steps.forEach(({ result }, n) => {
+  steps.forEach(({ result }, n) => {
     mark(page, `s-${id}-${n}`, printed(`sh-${id}-${n}`, result));
   });
-  mark(page, `t-${id}`, walk.reaches && walk.later && printed(`th-${id}`, walk.words.imprint));
+  mark(page, `t-${id}`, printed(`th-${id}`, words.imprint) && reaches && later);
+  return all;
+}
+
+/** What the verdict is made from. */
+export interface Findings {
+  readonly walks: readonly Walk[];
+  /** The page shows what was computed. */
+  readonly printed: boolean;
+  readonly objects: readonly KnownObject[];
+  readonly seen: readonly Compared[];
 }
 
 /** The first thing that people read. */
-export function showVerdict(page: Page, walks: readonly Walk[], objects: readonly KnownObject[], seen: readonly Compared[]): void {
-  const holds =
-    walks.length > 0 && walks.every(({ reaches, later, beginnings }) => reaches && later && beginnings.every(({ fits }) => fits !== false));
-  const unknown = walks.some(({ beginnings }) => beginnings.some(({ fits }) => fits === undefined));
+export function showVerdict(page: Page, { walks, printed, objects, seen }: Findings): void {
+  const fits = ({ reaches, later, beginnings }: Walk): boolean => reaches && later && beginnings.every((one) => one.fits !== false);
+  const unknown = walks.some(({ beginnings }) => beginnings.some((one) => one.fits === undefined));
   const strange = seen.find(({ good }) => !good);
-  const found = objects.filter((_, n) => seen.some(({ object }) => object === n));
-  if (!holds) mark(page, 'verdict', false, 'The hashes do not fit: this proof was changed, or is not whole.');
+  const found = objects.filter((_, n) => seen.some(({ object }) => object === n)).map(({ name }) => name);
+  if (!printed || walks.length === 0 || !walks.every(fits))
+    mark(page, 'verdict', false, 'The hashes do not fit: this proof was changed, or is not whole.');
   else if (strange !== undefined) mark(page, 'verdict', false, strange.text);
   else if (found.length > 0 && !unknown)
-    mark(
-      page,
-      'verdict',
-      true,
-      `${found.map(({ name }) => name).join(' and ')}: unchanged since ${walks[0]?.words.time ?? ''}, as the timestamp says.`,
-    );
+    mark(page, 'verdict', true, `${found.join(' and ')}: unchanged since ${walks[0]?.words.time ?? ''}, as the timestamp says.`);
   else mark(page, 'verdict', true, 'The hashes hold. Now choose the document below: is it the one that is proven?');
 }
 
