@@ -43,18 +43,23 @@ export function verifyEvidence(context: VerifyContext, input: VerifyInput): Evid
   const documents = [...input.detached.map(digestedSource), ...knownByDigest(input.digests)];
   const objects = own ? documents : [digestedSource(input), ...documents];
   const records = [...(own ? [input.source.read(0, maxRecord)] : []), ...input.evidence.map(({ bytes }) => bytes)];
-  const reports = records.map((record) => (looksLikeSignedData(input.source) ? judgeMembers : judge)(context, record, objects));
+  const reports = records.map((record) => (looksLikeSignedData(input.source) ? judgeMembers : judgeRecord)(context, record, objects));
+  return { reports, provenAt: provenBy(reports, input.name) };
+}
+
+/** UTC ms: since when records prove an object; Infinity when none does. */
+export function provenBy(reports: readonly EvidenceRecordReport[], name: string): number {
   const proofs = reports.flatMap(({ covered, indication, provenSince }) =>
-    indication === 'PASSED' && provenSince !== undefined && covered.includes(input.name) ? [Date.parse(provenSince)] : [],
+    indication === 'PASSED' && provenSince !== undefined && covered.includes(name) ? [Date.parse(provenSince)] : [],
   );
-  return { reports, provenAt: Math.min(Infinity, ...proofs) };
+  return Math.min(Infinity, ...proofs);
 }
 
 /** A record that holds a single hash need not cover both a detached signature and its document: the one that it covers is proven. */
 function judgeMembers(context: VerifyContext, record: Buffer, objects: readonly DigestedObject[]): EvidenceRecordReport {
-  const whole = judge(context, record, objects);
+  const whole = judgeRecord(context, record, objects);
   if (whole.indication === 'PASSED' || whole.covered.length === 0 || whole.covered.length === objects.length) return whole;
-  const part = judge(
+  const part = judgeRecord(
     context,
     record,
     objects.filter(({ name }) => whole.covered.includes(name)),
@@ -64,7 +69,8 @@ function judgeMembers(context: VerifyContext, record: Buffer, objects: readonly 
   return { ...part, warnings: [`the record does not cover ${others.join(', ')}`] };
 }
 
-function judge(context: VerifyContext, record: Buffer, objects: readonly DigestedObject[]): EvidenceRecordReport {
+/** Judges one record. Hostile input: what cannot be read is a verdict. @throws SealError SEAL-DOC-LIMIT */
+export function judgeRecord(context: VerifyContext, record: Buffer, objects: readonly DigestedObject[]): EvidenceRecordReport {
   try {
     return verifyEvidenceRecord(record, objects, {
       at: context.options.at,

@@ -1,11 +1,13 @@
 import { SealError } from '../errors.ts';
 import { looksLikeSignedData } from '../formats/cms.ts';
+import { looksLikeAsic } from './asic-container.ts';
+import { verifyAsicFile, type ContainerFindings } from './asic-files.ts';
 import { verifyCmsFile, type CmsFindings } from './cms-files.ts';
 import { VerifyContext, TrustKeeper } from './context.ts';
 import { looksLikeEvidenceRecord, verifyEvidence } from './evidence-files.ts';
-import { fileVerdict, type Verdict } from './indications.ts';
+import { fileVerdict, worstOf } from './indications.ts';
 import { looksLikePdf, verifyPdfFile } from './pdf-files.ts';
-import type { FileReport } from '../model/verification.ts';
+import type { EvidenceRecordReport, FileReport } from '../model/verification.ts';
 import type { ByteSource } from '../ports/bytes.ts';
 import type { Verified, VerifyOptions } from '../ports/documents.ts';
 import type { VerifyInput } from './types.ts';
@@ -21,11 +23,8 @@ export type { NamedSource, VerifyInput } from './types.ts';
  */
 export function verifyFile(input: VerifyInput, options: VerifyOptions, keeper: TrustKeeper = new TrustKeeper()): Verified {
   const context = new VerifyContext(options, keeper);
-  const evidence = verifyEvidence(context, input);
-  const provenAt = Math.min(options.at, evidence.provenAt);
-  const { errors, findings, problem } = verifyContent(context, input, provenAt);
-  const parts = { ...findings, evidenceRecords: evidence.reports };
-  const { indication, subIndication } = problem ?? fileVerdict(parts);
+  const { errors, problems, ...parts } = looksLikeAsic(input) ? verifyContainer(context, input) : verifySingle(context, input);
+  const { indication, subIndication } = worstOf([fileVerdict(parts), ...problems]) ?? fileVerdict(parts);
   const report: FileReport = {
     file: input.name,
     ...digestsOf(input),
@@ -39,24 +38,34 @@ export function verifyFile(input: VerifyInput, options: VerifyOptions, keeper: T
   return { report, wanted: context.wanted };
 }
 
-interface Content {
-  readonly findings: CmsFindings;
-  readonly errors: readonly string[];
-  /** The file is malformed as a whole. */
-  readonly problem?: Verdict;
+function verifyContainer(context: VerifyContext, input: VerifyInput): ContainerFindings {
+  return malformedIsVerdict(
+    () => verifyAsicFile(context, input),
+    () => verifyEvidence(context, input).reports,
+  );
 }
 
-const nothing: CmsFindings = { signatures: [], timestamps: [] };
+function verifySingle(context: VerifyContext, input: VerifyInput): ContainerFindings {
+  const { reports, provenAt } = verifyEvidence(context, input);
+  return malformedIsVerdict(
+    () => {
+      const findings = findingsOf(context, input, Math.min(context.options.at, provenAt));
+      const empty = findings.signatures.length + findings.timestamps.length === 0;
+      const bare = empty && input.evidence.length === 0 && !looksLikeEvidenceRecord(input.source);
+      return { ...findings, evidenceRecords: reports, errors: bare ? ['the file holds no signature and no timestamp'] : [], problems: [] };
+    },
+    () => reports,
+  );
+}
 
-function verifyContent(context: VerifyContext, input: VerifyInput, provenAt: number): Content {
+/** A file that is malformed as a whole. */
+function malformedIsVerdict(judge: () => ContainerFindings, records: () => readonly EvidenceRecordReport[]): ContainerFindings {
   try {
-    const findings = findingsOf(context, input, provenAt);
-    const empty = findings.signatures.length + findings.timestamps.length === 0;
-    const bare = empty && input.evidence.length === 0 && !looksLikeEvidenceRecord(input.source);
-    return { findings, errors: bare ? ['the file holds no signature and no timestamp'] : [] };
+    return judge();
   } catch (error) {
     if (!(error instanceof SealError) || !isVerdict(error)) throw error;
-    return { findings: nothing, errors: [error.message], problem: { indication: 'TOTAL-FAILED', subIndication: 'FORMAT_FAILURE' } };
+    const problems = [{ indication: 'TOTAL-FAILED', subIndication: 'FORMAT_FAILURE' }] as const;
+    return { signatures: [], timestamps: [], evidenceRecords: records(), errors: [error.message], problems };
   }
 }
 
@@ -69,7 +78,7 @@ function findingsOf(context: VerifyContext, input: VerifyInput, provenAt: number
   // In this order: a PDF enclosed in a CMS shows its header early too.
   if (looksLikeSignedData(source)) return verifyCmsFile(context, input, provenAt);
   if (looksLikePdf(source)) return verifyPdfFile(context, input, provenAt);
-  return nothing;
+  return { signatures: [], timestamps: [] };
 }
 
 function digestsOf({ fileDigests, source }: { readonly fileDigests: VerifyInput['fileDigests']; readonly source: ByteSource }) {
