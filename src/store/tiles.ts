@@ -36,8 +36,8 @@ export function tileRows({ db }: Connection): Pick<Methods, 'treesInRows' | 'set
   };
   const dropLeaves = db.prepare('DELETE FROM leaf_tiles WHERE n IN (SELECT n FROM leaf_tiles WHERE n >= ? AND n < ? ORDER BY n LIMIT ?)');
   const dropNodes = db.prepare('DELETE FROM tree_nodes WHERE tree = ?');
-  const dropRenewal = db.prepare(`DELETE FROM renewal_nodes WHERE renewal = ?1 AND (level, tile) IN
-    (SELECT level, tile FROM renewal_nodes WHERE renewal = ?1 LIMIT ?2)`);
+  const dropRenewal = db.prepare(`DELETE FROM renewal_nodes WHERE renewal = ? AND (level, tile) IN
+    (SELECT level, tile FROM renewal_nodes WHERE renewal = ? LIMIT ?)`);
 
   const find = (id: string): Row => {
     const row = byId.get(id, id);
@@ -48,7 +48,7 @@ export function tileRows({ db }: Connection): Pick<Methods, 'treesInRows' | 'set
 
   /** @returns how many rows there were */
   const drop = ({ kind, seq, first_leaf: first, leaves }: Row): number => {
-    if (kind === 'renewal') return dropRenewal.run(seq, rowsAtOnce).changes;
+    if (kind === 'renewal') return dropRenewal.run(seq, seq, rowsAtOnce).changes;
     const from = first / tileSize;
     const { changes } = dropLeaves.run(from, from + Math.ceil(leaves / tileSize), rowsAtOnce);
     return changes > 0 ? changes : dropNodes.run(seq).changes;

@@ -5,12 +5,15 @@ import { test, type TestContext } from 'node:test';
 import { Closing } from '../../src/archive/closing.ts';
 import { checkArchive } from '../../src/archive/check.ts';
 import { leavesOfHash, recordsOfLeaf, recordsOfTree } from '../../src/archive/evidence.ts';
+import { rehashLinks } from '../../src/archive/rehash-own.ts';
+import { rehashTrees } from '../../src/archive/rehash.ts';
 import { fileTrees } from '../../src/archive/tile-keeping.ts';
 import { levelsAbove } from '../../src/archive/tree.ts';
 import { sha256 } from '../../src/formats/digests.ts';
 import { tileChecks } from '../../src/formats/tile-file.ts';
 import { openStore } from '../../src/store/sqlite.ts';
 import { appendDocuments, documentHash, testArchive, type TestArchive } from '../support/archive.ts';
+import { closeTree, recordsOf, renewingArchive, settle, verdict } from '../support/renewing.ts';
 import type { Store } from '../../src/ports/store.ts';
 
 const leaves = 5_000;
@@ -170,4 +173,34 @@ void test('without room the hashes stay in the database, the tree is anchored, a
   await clock.advance(60_000);
   await closing.tick();
   assert.deepEqual(await fx.store.treesInRows(9), []);
+});
+
+void test('hashes of a large renewal move into tile files, too: records and their verdict stay what they are', async (t) => {
+  const archive = await renewingArchive(t);
+  const { fx, settings } = archive;
+  await closeTree(archive, names);
+  await rehashLinks(fx, ['sha256'], 'sha512');
+  await fx.store.addRehashed(
+    'sha512',
+    names.map((name) => ({ hash: documentHash(name), rehashed: documentHash(name, 'sha512') })),
+  );
+  const { renewal } = await rehashTrees(fx, settings, { digest: 'sha512', n: 1, actor: 'test' });
+  await archive.renewing.tick();
+  assert.ok(renewal);
+  const [before] = await recordsOf(archive, documentHash('4711'));
+  assert.equal(await fx.store.treesInRows(9).then(([tree]) => tree?.id), renewal.id);
+  await settle(archive);
+  assert.deepEqual(await fx.store.treesInRows(9), []);
+  assert.deepEqual(
+    (await fx.store.tileFiles(renewal.id)).map(({ level, count }) => [level, count]),
+    [
+      [0, renewal.leaves],
+      [8, Math.ceil(renewal.leaves / 256)],
+    ],
+  );
+  const [after] = await recordsOf(archive, documentHash('4711', 'sha512'));
+  assert.equal(after?.der.length, before?.der.length);
+  const { indication } = verdict(archive, after?.der ?? Buffer.alloc(0), { '4711': Buffer.from('document 4711') });
+  assert.equal(indication, 'PASSED');
+  assert.deepEqual(await findings(archive), []);
 });
