@@ -12,7 +12,7 @@ import type { Blob, Leaf } from '../model/archive.ts';
 import type { ExportContext, RecordFile } from './archive-export-format.ts';
 import type { ExportFile, Recognition } from './archive-export-write.ts';
 import type { Subject } from './archive-selection.ts';
-import { digestsOf, findSources, namesOf, piecesOf, portableName, sizeOf } from './archive-sources.ts';
+import { digestsOf, findSources, namesOfObjects, piecesOf, portableName, sizeOf } from './archive-sources.ts';
 
 /**
  * A proof bundle: one folder `x.proof/`, or one file `x.proof.zip`.
@@ -137,11 +137,4 @@ function digestsIn(records: readonly ProducedRecord[]): DigestAlgorithm[] {
     parseEvidenceRecord(der).chains.flatMap(({ timestamps }) => timestamps[0]?.digestAlgorithm ?? []),
   );
   return [...new Set(all.filter((one) => one === 'sha256' || one === 'sha384' || one === 'sha512'))];
-}
-
-/** Of a group document and signature, else what was delivered; of a hash alone the hash. */
-function namesOfObjects({ document, file, leaf }: Subject, count: number): Buffer[] {
-  if (document === undefined) return file === undefined || count > 1 ? [] : [Buffer.from(file)];
-  const [output = document.relPath] = namesOf(document);
-  return leaf.kind === 'group' ? [document.relPath, output] : [leaf.kind === 'output' ? output : document.relPath];
 }

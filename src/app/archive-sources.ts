@@ -87,6 +87,13 @@ export function namesOf({ relPath, signature }: NonNullable<Subject['document']>
   return [...(signature === undefined ? [] : [joinPath(directoryName(relPath), signature.outputName)]), relPath];
 }
 
+/** Of a group document and signature, else what was delivered; of a hash alone the hash. */
+export function namesOfObjects({ document, file, leaf }: Subject, count: number): Buffer[] {
+  if (document === undefined) return file === undefined || count > 1 ? [] : [Buffer.from(file)];
+  const [output = document.relPath] = namesOf(document);
+  return leaf.kind === 'group' ? [document.relPath, output] : [leaf.kind === 'output' ? output : document.relPath];
+}
+
 /**
  * The bytes of a source in pieces. @param expected their SHA-256
  * @throws SealError SEAL-DOC-HASH when they are not those any more

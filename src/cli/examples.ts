@@ -30,6 +30,7 @@ export const examples: Readonly<Record<string, readonly string[]>> = {
     'sealtree archive export --batch 20261122-095044-u4raz --out proof',
     'sealtree archive export --day 2026-11-22 --out proof',
     'sealtree archive export --all --out proof',
+    'sealtree archive export letter.pdf --format asic --out proof',
     'sealtree archive export letter.pdf --format bundle --zip --out proof',
   ],
   'archive find': ['sealtree archive find letter.pdf', 'sealtree archive find SHA256:e3b0c44298fc1c149afbf4c8996fb924…'],
