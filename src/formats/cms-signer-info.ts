@@ -25,6 +25,7 @@ export interface SignerInfo {
 
 /** Hostile input. @throws SealError SEAL-INPUT-INVALID, SEAL-DOC-LIMIT */
 export function parseSignerInfo(element: Element): SignerInfo {
+  if (element.tag !== Tag.sequence) throw new SealError('SEAL-INPUT-INVALID', 'CMS: a SignerInfo is no SEQUENCE');
   const fields = new Fields(element, 'SignerInfo', true);
   const version = readSmall(fields.next(Tag.integer));
   const sid = signerIdentifier(fields.next(Tag.sequence, context(0), context(0, true)));
