@@ -55,6 +55,11 @@ export const codes = {
   'SEAL-KEY-PIN-LAST-TRY': { exit: 77, retryable: false, what: 'one try is left; only a person may use it' },
   'SEAL-KEY-ABSENT': { exit: 69, retryable: true, what: 'the card or token is not present' },
   'SEAL-KEY-LIMIT': { exit: 75, retryable: true, what: 'the activation is used up' },
+  'SEAL-KEY-STACK': {
+    exit: 75,
+    retryable: true,
+    what: 'the key signs the documents of its stack only, or the stack is not what was shown',
+  },
   'SEAL-KEY-DEVICE': { exit: 69, retryable: true, what: 'card, reader or driver reported an error' },
   'SEAL-KEY-MODULE': { exit: 69, retryable: false, what: 'the PKCS#11 module cannot be loaded' },
   'SEAL-KEY-MECHANISM': { exit: 69, retryable: false, what: 'the key does not offer the mechanism the profile needs' },

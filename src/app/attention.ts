@@ -2,6 +2,7 @@ import { dueSentence } from './archive-due.ts';
 import { checkSentence } from './check-watch.ts';
 import { certificateEnds, describeEnd } from './certificate-ends.ts';
 import { exhaustion, type Queue } from './key-forecast.ts';
+import { isIdle } from './keys.ts';
 import type { StatusReport } from './status-report.ts';
 
 type Parts = Pick<StatusReport, 'keys' | 'blocked' | 'failed' | 'archive' | 'tsas' | 'roots' | 'probe' | 'notify'>;
@@ -21,7 +22,9 @@ export function attention(
   now: number,
 ): string[] {
   return [
-    ...keys.filter(({ state }) => state !== 'ready' && state !== 'closed').map((key) => `key ${key.name}: ${key.reason ?? key.state}`),
+    ...keys
+      .filter((key) => key.state !== 'ready' && key.state !== 'closed' && !isIdle(key))
+      .map((key) => `key ${key.name}: ${key.reason ?? key.state}`),
     ...certificateEnds({ keys, tsas }, now).map(describeEnd),
     ...blocked.map(waits),
     ...probe.flatMap(({ name, error }) => (error === undefined ? [] : [`tsa ${name}: ${error.message}${remedy(error.hint)}`])),

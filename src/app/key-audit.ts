@@ -7,6 +7,7 @@ import type { Certificate } from '../formats/x509.ts';
 import type { Config, KeyConfig } from '../model/config.ts';
 import type { Effects } from '../ports/effects.ts';
 import type { KeySource } from '../ports/keys.ts';
+import { signsStacks } from './key-stack.ts';
 import { isoTime } from './views.ts';
 
 type AuditEffects = Pick<Effects, 'clock' | 'keys' | 'log' | 'store'>;
@@ -56,8 +57,8 @@ export class KeyAudit {
     }
   }
 
-  /** What an activation means, for its row: holder, time, roots, limits. */
-  describe(source: KeySource): Readonly<Record<string, unknown>> {
+  /** What an activation means, for its row: holder, time, roots, limits, and the list of documents where it is for one. */
+  async describe(source: KeySource): Promise<Readonly<Record<string, unknown>>> {
     const { name } = source;
     const { activation, token } = source.status();
     const certificate = certificateOf(source);
@@ -68,11 +69,26 @@ export class KeyAudit {
       ...(certificate !== undefined && qualifiedPersonal(certificate) ? { qualifiedPersonal: true } : {}),
       ...(token === undefined ? {} : { token: token.serial }),
       roots: config === undefined ? [] : this.#rootsOf(config),
-      ...(config?.source === 'pkcs11' ? { kind: config.kind } : {}),
+      ...(config?.source === 'pkcs11' ? { kind: config.kind, activation: config.activation ?? 'window' } : {}),
+      ...(activation === undefined ? {} : await this.#stackOf(name, activation.since)),
       ...(config?.source === 'pkcs11' && config.maxSignatures !== undefined ? { maxSignatures: config.maxSignatures } : {}),
       ...(activation === undefined ? {} : { since: isoTime(activation.since) }),
       ...(activation?.until === undefined ? {} : { until: isoTime(activation.until) }),
     };
+  }
+
+  async #stackOf(name: string, since: number): Promise<object> {
+    if (!signsStacks(this.#config.keys[name])) return {};
+    const stack = await this.#fx.store.stackOf(name, since);
+    return stack === undefined ? {} : { stack: { documents: stack.documents, sha256: stack.digest.toString('hex') } };
+  }
+
+  /** How far a list came. */
+  async #doneOf(name: string, since: number): Promise<object> {
+    const counts = await this.#fx.store.stackCounts(name, since);
+    if (counts === undefined) return {};
+    const { digest, documents, signed } = counts;
+    return { stack: { documents, signed, sha256: digest.toString('hex') } };
   }
 
   /** Roots that may use a key. */
@@ -105,10 +121,14 @@ export class KeyAudit {
     const since = activation === undefined ? '' : String(activation.since);
     if (since === known) return;
     const actor = this.#actors.get(source.name);
-    if (since !== '') await this.#write(actor ?? itself, 'key-activated', this.describe(source));
+    if (since !== '') await this.#write(actor ?? itself, 'key-activated', await this.describe(source));
     // Who deactivates writes a row of his own.
     else if (actor === undefined)
-      await this.#write(itself, 'key-activation-ended', { key: source.name, ...(error === undefined ? {} : { code: error.code }) });
+      await this.#write(itself, 'key-activation-ended', {
+        key: source.name,
+        ...(error === undefined ? {} : { code: error.code }),
+        ...(await this.#doneOf(source.name, Number(known))),
+      });
     await store.setMeta(meta, since);
   }
 

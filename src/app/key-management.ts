@@ -6,6 +6,7 @@ import type { KeyConfig } from '../model/config.ts';
 import type { GeneratedKey, NewKeyKind } from '../ports/key-management.ts';
 import type { KeySource } from '../ports/keys.ts';
 import type { Call } from './context.ts';
+import { signsStacks } from './key-stack.ts';
 import { keySource } from './keys.ts';
 import type { Service } from './service.ts';
 
@@ -52,7 +53,7 @@ export function keyConfig({ app }: Pick<Service, 'app'>, name: string): KeyConfi
 
 /**
  * Works on a key that nobody else uses meanwhile: a card lets one process in at a time, so an activation ends first. It is begun again afterwards, with the
- * same PIN, or with the configured one. Zeroes nothing of the call's.
+ * same PIN, or with the configured one; not where a list is shown before the PIN. Zeroes nothing of the call's.
  */
 export async function withFreeKey<T>(
   { app, keyAudit }: ManagementService,
@@ -75,15 +76,15 @@ export async function withFreeKey<T>(
     throw thrown;
   } finally {
     await keyAudit.by(actor, source, async () => {
-      await takeUp(source, wasActive, again);
+      await takeUp(source, wasActive && !signsStacks(app.config.keys[name]), again);
     });
   }
 }
 
 /** Afterwards: what was stored is seen, what was active is active again as far as the machine may. Never rejects. */
-async function takeUp(source: KeySource, wasActive: boolean, pin: Buffer | undefined): Promise<void> {
+async function takeUp(source: KeySource, activate: boolean, pin: Buffer | undefined): Promise<void> {
   await source.refresh();
-  if (!wasActive) return;
+  if (!activate) return;
   if (pin === undefined || pin.length === 0) await source.open();
   else await source.activate(Buffer.from(pin)).catch(() => undefined);
 }

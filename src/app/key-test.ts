@@ -5,6 +5,7 @@ import type { Profile } from '../model/signature.ts';
 import type { SigningKey } from '../ports/keys.ts';
 import { commandRoots, endCommandBatch, openCommandBatch, signNow } from './command-batch.ts';
 import type { Call } from './context.ts';
+import { signsStacks } from './key-stack.ts';
 import { keySource } from './keys.ts';
 import type { Service } from './service.ts';
 
@@ -23,6 +24,11 @@ export async function testKey(
   const { app } = service;
   const { fx, config } = app;
   const key = demandKey(app, name);
+  if (signsStacks(config.keys[name]))
+    throw new SealError('SEAL-KEY-STACK', `${name} signs only what was shown before its PIN: there is no trial`, {
+      where: name,
+      hint: 'the first document of a list shows whether it signs',
+    });
   const profile = trialProfile(key);
   const file = joinPath(config.dataDir, `trial-${fx.random.bytes(6).toString('hex')}`);
   await fx.files.writeDurable(file, Buffer.from('Sealtree trial signature\n'), 0o600);

@@ -5,6 +5,7 @@ import type { KeyActivation, KeySource, KeyStatus, WaitingDocument } from '../po
 import type { PoolView } from '../signer/sign.ts';
 import type { App } from './context.ts';
 import { forecastKeys, type KeyForecast, type Queue } from './key-forecast.ts';
+import { signsStacks } from './key-stack.ts';
 import { isoTime } from './views.ts';
 
 /** A key as `key list` shows it. */
@@ -23,7 +24,15 @@ export interface KeyView extends Pick<
     readonly notAfter: string;
     readonly daysLeft: number;
   };
-  readonly activation?: { readonly since: string; readonly until?: string; readonly minutesLeft?: number };
+  readonly activation?: {
+    readonly since: string;
+    readonly until?: string;
+    readonly minutesLeft?: number;
+    /** The documents that were shown before the PIN: it signs nothing else. */
+    readonly stack?: StackProgress;
+  };
+  /** A PIN opens it for a list of documents only. */
+  readonly stack?: true;
   /** Individual card: the document whose PIN is to be entered. */
   readonly waiting?: { readonly document: string; readonly sha256: string; readonly since: string };
   readonly signaturesLeft?: number;
@@ -35,6 +44,16 @@ export interface KeyView extends Pick<
   readonly inDoubt: number;
   /** Signatures that a kill may have cut off in our own process: nobody has them, they do not count. */
   readonly discarded: number;
+}
+
+export interface StackProgress {
+  readonly documents: number;
+  /** Signatures that were made or may have been, like all that count against the key. */
+  readonly signed: number;
+  /** Those that it may still sign. */
+  readonly left: number;
+  /** Over the list, hexadecimal. */
+  readonly sha256: string;
 }
 
 type Counted = 'signaturesToday' | 'signatures' | 'inDoubt' | 'discarded';
@@ -89,7 +108,10 @@ export async function keyView({ fx, config }: Pick<App, 'fx' | 'config'>, source
     ...pinState(status, activation !== undefined),
     ...(waiting === undefined ? {} : { waiting: describeWaiting(waiting) }),
     ...(certificate === undefined ? {} : { certificate: describe(certificate, now) }),
-    ...(activation === undefined ? {} : { activation: describeActivation(activation, now) }),
+    ...(signsStacks(config.keys[source.name]) ? { stack: true as const } : {}),
+    ...(activation === undefined
+      ? {}
+      : { activation: { ...describeActivation(activation, now), ...(await stackOf(fx, source.name, activation)) } }),
     ...(activation?.signaturesLeft === undefined ? {} : { signaturesLeft: activation.signaturesLeft }),
     ...(await counts({ fx, config }, source.name)),
   };
@@ -104,9 +126,25 @@ function describeActivation({ since, until }: KeyActivation, now: number): NonNu
   return { since: isoTime(since), ...left };
 }
 
+async function stackOf(
+  { store }: Pick<App['fx'], 'store'>,
+  name: string,
+  { since }: KeyActivation,
+): Promise<{ readonly stack?: StackProgress }> {
+  const counts = await store.stackCounts(name, since);
+  if (counts === undefined) return {};
+  const { digest, ...numbers } = counts;
+  return { stack: { ...numbers, sha256: digest.toString('hex') } };
+}
+
 function pinState({ source, state, reader }: Pick<KeyStatus, 'source' | 'state' | 'reader'>, active: boolean): Pick<KeyView, 'pin'> {
   if (source !== 'pkcs11' || reader === undefined) return {};
   return { pin: active ? 'entered' : state === 'pin-locked' ? 'locked' : 'needed' };
+}
+
+/** A key that signs lists needs no PIN while no document waits for it. */
+export function isIdle({ stack, error, forecast }: Pick<KeyView, 'stack' | 'error' | 'forecast'>): boolean {
+  return stack === true && error?.code === 'SEAL-KEY-PIN-NEEDED' && forecast?.documentsWaiting === 0;
 }
 
 /** What only the pool knows: what an activation still allows, and that a key rests after a failure. */

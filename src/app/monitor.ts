@@ -5,7 +5,7 @@ import type { HttpHandler, ServedResponse } from '../ports/http-server.ts';
 import type { LoopDelay } from '../ports/loop-delay.ts';
 import { lateTrees } from './attention.ts';
 import type { App } from './context.ts';
-import type { KeyView } from './keys.ts';
+import { isIdle, type KeyView } from './keys.ts';
 import { status, type LiveStatus } from './status.ts';
 
 /** What a probe asks of the daemon. */
@@ -60,7 +60,7 @@ async function readiness(app: App, vitals: Vitals): Promise<ServedResponse> {
 /** A root with several keys works as long as one of them signs. */
 function withoutKey(root: RootConfig, keys: readonly KeyView[]): string[] {
   const own = keys.filter(({ name }) => root.keys.includes(name));
-  if (own.length === 0 || own.some(({ state }) => state === 'ready')) return [];
+  if (own.length === 0 || own.some((key) => key.state === 'ready' || isIdle(key))) return [];
   return [`root ${root.name} has no key that signs: ${own.map(({ name, state }) => `${name} is ${state}`).join(', ')}`];
 }
 

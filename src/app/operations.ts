@@ -17,6 +17,7 @@ import { activateKey, deactivateKey, type ActivateArgs } from './key-activation.
 import { importCertificate, type ImportArgs, type ImportView } from './key-import.ts';
 import { generateKey, type GenerateArgs, type NewKeyView } from './key-management.ts';
 import { requestCertificate, type RequestArgs, type RequestView } from './key-request.ts';
+import { showStack, type StackArgs, type StackView } from './key-stack.ts';
 import type { KeyView } from './keys.ts';
 import { probeTsas } from './probe.ts';
 import { periodReport, type PeriodReport } from './report.ts';
@@ -45,6 +46,7 @@ export interface Operations {
   readonly 'archive.export': { readonly args: ExportArgs; readonly result: ExportResult };
   readonly 'archive.find': { readonly args: { readonly what: string }; readonly result: FoundObject[] };
   readonly 'key.list': { readonly args: object; readonly result: KeyView[] };
+  readonly 'key.stack': { readonly args: StackArgs; readonly result: StackView };
   readonly 'key.activate': { readonly args: ActivateArgs; readonly result: KeyView };
   readonly 'key.deactivate': { readonly args: { readonly name: string }; readonly result: KeyView };
   readonly 'key.generate': { readonly args: GenerateArgs; readonly result: NewKeyView };
@@ -74,6 +76,7 @@ interface Operation<Name extends OperationName> {
 
 const none = z.object({});
 const id = z.string().min(1).max(200);
+const sha256Hex = z.string().regex(/^[0-9a-f]{64}$/);
 
 const optionalText = (): z.ZodOptional<z.ZodString> => z.string().optional();
 
@@ -158,15 +161,18 @@ export const operations: { readonly [Name in OperationName]: Operation<Name> } =
   },
   'archive.find': { mode: 'read', args: z.object({ what: z.string() }), run: async ({ app }, args) => await findObject(app.fx, args) },
   'key.list': { mode: 'live', args: none, run: async ({ app, pool }) => await keyList(app, pool.view()) },
+  'key.stack': {
+    mode: 'live',
+    args: z.object({ name: id, batches: z.array(id).max(1_000) }),
+    run: async ({ app }, args) => await showStack(app, args),
+  },
   'key.activate': {
     mode: 'act',
     args: z.object({
       name: id,
-      document: z
-        .string()
-        .regex(/^[0-9a-f]{64}$/)
-        .optional(),
+      document: sha256Hex.optional(),
       atReader: z.literal(true).optional(),
+      stack: z.object({ batches: z.array(id).max(1_000), sha256: sha256Hex }).optional(),
     }),
     run: activateKey,
   },

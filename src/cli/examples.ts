@@ -36,6 +36,7 @@ export const examples: Readonly<Record<string, readonly string[]>> = {
   'archive find': ['sealtree archive find letter.pdf', 'sealtree archive find SHA256:e3b0c44298fc1c149afbf4c8996fb924…'],
   'key list': ['sealtree key list'],
   'key activate': ['sealtree key activate card-1', 'sealtree key activate card-1 --pin-file - < pin'],
+  'key stack': ['sealtree key stack card-1', 'sealtree key stack card-1 20261122-062129-k3x9q --list shown.txt'],
   'key deactivate': ['sealtree key deactivate card-1'],
   'key generate': ['sealtree key generate seal', 'sealtree key generate card-1 --type rsa-3072'],
   'key csr': ['sealtree key csr seal --subject CN=Seal,O=Example,C=DE --san email:seal@example.com --out seal.csr'],

@@ -53,6 +53,7 @@ export const remedies: Readonly<Record<ErrorCode, string>> = {
   'SEAL-KEY-PIN-LAST-TRY': 'let the holder of the card enter the PIN with “sealtree key activate NAME”',
   'SEAL-KEY-ABSENT': 'insert the card, or correct “token:” of the key',
   'SEAL-KEY-LIMIT': 'enter the PIN again with “sealtree key activate NAME”',
+  'SEAL-KEY-STACK': 'look at what waits with “sealtree key stack NAME”, then “sealtree key activate NAME”',
   'SEAL-KEY-DEVICE': 'nothing at first: another key or another try takes over; if it repeats look at reader and driver',
   'SEAL-KEY-MODULE': 'correct “module:” of the key; smartcards need the package pkcs11js, which needs a C compiler when it is installed',
   'SEAL-KEY-MECHANISM': 'choose another digest or padding in the profile, or another key',

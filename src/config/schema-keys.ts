@@ -40,6 +40,7 @@ const pkcs11 = section({
   }).default({}),
   pin: secret.optional(),
   kind: z.enum(['mass', 'individual']).default('mass'),
+  activation: z.enum(['window', 'stack']).default('window'),
   maxSignatures: z.int().min(1).optional(),
   onDoubt: z.enum(['sign', 'ask']).default('sign'),
   maxHours: z.number().positive().optional(),

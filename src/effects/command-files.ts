@@ -26,7 +26,7 @@ export function writeCommandFile(file: string, text: string): void {
       {
         where: file,
         cause,
-        hint: 'name another file with --out',
+        hint: 'name another file',
       },
     );
   }

@@ -85,6 +85,11 @@ export interface Pkcs11KeyConfig extends KeyCommon {
   readonly pin?: SecretReference;
   /** Individual: PIN for each signature. */
   readonly kind: 'mass' | 'individual';
+  /**
+   * What a PIN opens. `window` (absent: this): whatever its roots have to sign, until the activation ends. `stack`: the documents that were shown before
+   * the PIN, and nothing else.
+   */
+  readonly activation?: 'window' | 'stack';
   readonly maxSignatures?: number;
   /** A signature in doubt: its document is signed again, or fails until a person retries the batch. */
   readonly onDoubt: 'sign' | 'ask';

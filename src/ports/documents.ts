@@ -16,6 +16,8 @@ export interface PrepareJob {
   readonly digests: readonly (readonly [DigestAlgorithm, Buffer])[];
   readonly format: FormatName | 'auto';
   readonly parameters: SignParameters;
+  /** The file is read once more: it must have the SHA-256 of `digests`, else SEAL-DISK-IO. */
+  readonly unchanged?: boolean;
 }
 
 export interface Prepared {

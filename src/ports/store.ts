@@ -14,6 +14,7 @@ import type {
 } from '../model/batch.ts';
 import type { ErrorReport } from '../errors.ts';
 import type { RenewalStore } from './renewal-store.ts';
+import type { StackStore } from './stack-store.ts';
 
 /**
  * The database. Every method is one transaction and durable when it resolves (WAL, synchronous=FULL): after a power cut everything
@@ -69,8 +70,16 @@ export interface BatchStore {
    * Each must be `spooled` and its batch `admitted`, else `SEAL-BATCH-STATE` and nothing is written: no document is signed twice at once.
    * @param own the key is in this process: what is not recorded when the process ends does not exist outside
    * @param signingTime claimed in the signatures, UTC ms
+   * @param stack of the key's activation: each document takes its one signature of it, else SEAL-KEY-STACK and nothing is written
    */
-  recordIntents(key: string, documents: readonly number[], at: number, own?: boolean, signingTime?: number): Promise<SigningIntent[]>;
+  recordIntents(
+    key: string,
+    documents: readonly number[],
+    at: number,
+    own?: boolean,
+    signingTime?: number,
+    stack?: number,
+  ): Promise<SigningIntent[]>;
   /** Intents from before this process without an outcome, of keys that may have outlived it. */
   openIntents(): Promise<OpenIntent[]>;
   /** After it: the outcomes of a chunk, in one transaction. Intents are closed with them. */
@@ -272,7 +281,7 @@ export interface Totals {
   readonly signaturesByKey: Readonly<Record<string, number>>;
 }
 
-export interface Store extends BatchStore, ArchiveStore, RenewalStore, AuditStore {
+export interface Store extends BatchStore, StackStore, ArchiveStore, RenewalStore, AuditStore {
   /**
    * Counts for `report` and metrics over the batches claimed from `from` (inclusive) to `to` (exclusive), UTC ms. A document that a retry
    * has taken over counts there and not as failed here, so in = delivered + failed + waiting. Signatures: all that count against the key.

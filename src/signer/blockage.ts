@@ -14,6 +14,7 @@ export interface Blocked {
 const order: readonly ErrorCode[] = [
   'SEAL-KEY-PIN-NEEDED',
   'SEAL-KEY-LIMIT',
+  'SEAL-KEY-STACK',
   'SEAL-KEY-PIN-INCORRECT',
   'SEAL-KEY-PIN-LAST-TRY',
   'SEAL-KEY-ABSENT',

@@ -61,7 +61,7 @@ export async function signChunk(fx: ChunkEffects, job: ChunkJob, lane: Lane, doc
     if (ready.length === 0 || !(await lane.ready(job.signal)) || job.held()) return { signed: [], again: rest, failed, keyFailed: false };
     if (!(await attended(lane, ready, job.signal))) return { signed: [], again: rest, failed, keyFailed: true };
     const ids = rest.map(({ id }) => id);
-    const intents = await fx.store.recordIntents(lane.key.name, ids, fx.clock.now(), lane.key.trusted === true, signingTime);
+    const intents = await lane.intend(ids, signingTime);
     valued = await callKey(lane, job.signal, pair(ready, intents), signingTime, outcomes);
   } finally {
     lane.release();
@@ -129,7 +129,7 @@ async function recordAndStamp(
 async function prepare(
   fx: Pick<Effects, 'documents' | 'store'>,
   { profile, spoolPath, password }: ChunkJob,
-  { key }: Lane,
+  { key, listed }: Lane,
   documents: readonly BatchDocument[],
   signingTime: number,
 ): Promise<{ readonly ready: Ready[]; readonly broken: number }> {
@@ -139,6 +139,7 @@ async function prepare(
       digests: document.digests,
       format: profile.format,
       parameters: signParameters(profile, key, document, signingTime, password),
+      ...(listed ? { unchanged: true } : {}),
     })),
   );
   const failures = documents.flatMap((document, index) => {

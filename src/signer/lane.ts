@@ -1,8 +1,9 @@
-import { asSealError } from '../errors.ts';
-import type { SealError } from '../errors.ts';
+import { SealError, asSealError } from '../errors.ts';
+import { requestOf, type SigningIntent } from '../model/batch.ts';
 import type { SignatureAlgorithm } from '../model/algorithms.ts';
 import type { ShownDocument, SigningKey } from '../ports/keys.ts';
 import type { Allowance, PoolKey } from './pool-key.ts';
+import type { KeyStack, ListedDocument } from './stack.ts';
 import type { Turn } from './turn.ts';
 
 /** A place on a key for some documents: prepared for it first, then signed by it. */
@@ -10,6 +11,10 @@ export interface Lane {
   readonly key: SigningKey;
   /** Documents it was given for. */
   readonly count: number;
+  /** The key signs only what was shown before its PIN. */
+  readonly listed: boolean;
+  /** Whether it may sign this document: any, unless the key signs only what was shown before its PIN. */
+  permits(document: ListedDocument): boolean;
   /** Fewer documents than it was given for: the others could not be prepared. */
   trim(count: number): void;
   /**
@@ -23,8 +28,14 @@ export interface Lane {
    */
   attend(document: ShownDocument, signal: AbortSignal): Promise<void>;
   /**
+   * Records that these signatures will be asked of the key: from here on they may exist.
+   * @param documents rows @param signingTime claimed in the signatures, UTC ms
+   * @throws SealError SEAL-KEY-STACK when the activation does not allow one of them, SEAL-STORE-*, SEAL-DISK-*, SEAL-BATCH-STATE; nothing is recorded then
+   */
+  intend(documents: readonly number[], signingTime: number): Promise<SigningIntent[]>;
+  /**
    * One signature, verified with the certificate's public key unless the key is trusted.
-   * @param request see SigningCall
+   * @param request see SigningCall; of an intent of this lane where the key signs only what was shown before its PIN
    * @throws SealError SEAL-KEY-*, SEAL-SIGN-BAD; the signal's reason when it had not begun
    */
   sign(data: Buffer, signal: AbortSignal, request?: string): Promise<Buffer>;
@@ -66,6 +77,8 @@ export interface LaneRequest {
   readonly avoid?: ReadonlySet<string>;
   /** The batch's; absent: every request is a turn of its own. */
   readonly turn?: Turn;
+  /** Those at hand, as they are at any time; absent: none that a key with a stack could know. */
+  readonly documents?: readonly ListedDocument[];
 }
 
 /** What a lane was asked for with: whoever takes its documents over must be allowed to. */
@@ -75,9 +88,12 @@ export interface LaneOrigin {
   readonly allowed: readonly string[];
   readonly avoid: readonly string[];
   readonly algorithm: SignatureAlgorithm;
+  readonly documents: readonly ListedDocument[];
 }
 
 export interface LaneEvents {
+  /** Writes the intents. @param stack number of the list that allows them */
+  intend(lane: PoolLane, documents: readonly number[], signingTime: number, stack: number | undefined): Promise<SigningIntent[]>;
   /** A lane began to wait, or gave documents back. */
   changed(): void;
   /** A place became free. */
@@ -97,6 +113,10 @@ export class PoolLane implements Lane {
   readonly #events: LaneEvents;
   /** That of the activation it was given in: what is not spent goes back there, not to the next one. */
   readonly #allowance: Allowance | undefined;
+  /** What that activation may sign. */
+  readonly #stack: KeyStack | undefined;
+  /** Requests that the stack has allowed, each with the way back. */
+  readonly #allowed = new Map<string, () => void>();
   #open: number;
   #phase: Phase = 'given';
   /** A place for a signature is held for the first of them. */
@@ -112,6 +132,7 @@ export class PoolLane implements Lane {
     this.#events = events;
     this.#open = count;
     this.#allowance = poolKey.allowance;
+    this.#stack = poolKey.stack;
     poolKey.busy += count;
     this.#giveBack(-count);
   }
@@ -178,11 +199,39 @@ export class PoolLane implements Lane {
     }
   }
 
+  get listed(): boolean {
+    return this.#stack !== undefined;
+  }
+
+  permits(document: ListedDocument): boolean {
+    return this.#stack?.permits(document) ?? true;
+  }
+
+  async intend(documents: readonly number[], signingTime: number): Promise<SigningIntent[]> {
+    const intents = await this.#events.intend(this, documents, signingTime, this.#stack?.id);
+    if (this.#stack !== undefined) for (const intent of intents) this.#allowed.set(requestOf(intent), this.#stack.take(intent.document));
+    return intents;
+  }
+
+  /** What was asked for is a document of the stack. @returns gives it back when it was certainly not signed */
+  #demandAllowed(request: string | undefined): () => void {
+    if (this.#stack === undefined) return () => undefined;
+    const back = this.#allowed.get(request ?? '');
+    this.#allowed.delete(request ?? '');
+    if (back !== undefined) return back;
+    throw new SealError('SEAL-KEY-STACK', `${this.poolKey.name}: this is no document that was shown before the PIN`, {
+      where: this.poolKey.name,
+      hint: '“sealtree key activate” shows what waits',
+    });
+  }
+
   async sign(data: Buffer, signal: AbortSignal, request?: string): Promise<Buffer> {
     if (this.#reserved) this.#reserved = false;
     else await this.poolKey.enter(this.key);
     let spent = false;
+    let back: (() => void) | undefined;
     try {
+      back = this.#demandAllowed(request);
       signal.throwIfAborted();
       spent = true;
       return await this.poolKey.sign(this.key, data, this.#algorithm, request === undefined ? {} : { request });
@@ -196,6 +245,7 @@ export class PoolLane implements Lane {
       this.#open--;
       this.poolKey.busy--;
       if (!spent) this.#giveBack(1);
+      if (!spent) back?.();
       this.poolKey.leave();
       this.#events.signed(this);
     }

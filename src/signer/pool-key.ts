@@ -5,6 +5,7 @@ import type { SealError } from '../errors.ts';
 import type { SignatureAlgorithm } from '../model/algorithms.ts';
 import type { Effects } from '../ports/effects.ts';
 import type { KeySource, SigningCall, SigningKey } from '../ports/keys.ts';
+import type { KeyStack } from './stack.ts';
 import type { KeyLoad } from './schedule.ts';
 
 /** How much of the newest signature's time goes into the pace. */
@@ -29,6 +30,8 @@ export class PoolKey {
   busy = 0;
   /** Undefined: not limited, or not counted yet. */
   allowance: Allowance | undefined;
+  /** The documents that the activation may sign; undefined: any, or none yet where the key's rule demands a stack. */
+  stack: KeyStack | undefined;
   /** UTC ms: begin of the activation that `allowance` counts. */
   since: number | undefined;
   /** Set when an activation was used up, until the next one begins. */

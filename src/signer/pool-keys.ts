@@ -1,7 +1,6 @@
 import { SealError, type ErrorReport } from '../errors.ts';
 import { explainBlockage } from './blockage.ts';
 import { algorithmFor } from './parameters.ts';
-import type { SignatureAlgorithm } from '../model/algorithms.ts';
 import type { SigningKey } from '../ports/keys.ts';
 import type { LaneOrigin } from './lane.ts';
 import type { Limits } from './limits.ts';
@@ -27,6 +26,8 @@ export interface UsableKey {
   readonly load: KeyLoad;
 }
 
+type Wanted = Pick<LaneOrigin, 'allowed' | 'algorithm' | 'documents'>;
+
 /** The keys of the pool by name: which of them can sign what, and why none can. */
 export class PoolKeys {
   readonly #keys: ReadonlyMap<string, PoolKey>;
@@ -49,11 +50,12 @@ export class PoolKeys {
     return this.#keys.get(name);
   }
 
-  /** Of these keys those that can sign now, in their order. */
-  usable(names: readonly string[], algorithm: SignatureAlgorithm): readonly UsableKey[] {
-    const usable = names.flatMap((name) => {
+  /** Of the allowed keys those that can sign some of the documents now, in their order. */
+  usable({ allowed, algorithm, documents }: Wanted): readonly UsableKey[] {
+    const usable = allowed.flatMap((name) => {
       const found = this.#ready(this.#keys.get(name));
-      return found?.key.supports(algorithmFor(found.key, algorithm)) === true ? [found] : [];
+      if (found === undefined || found.poolKey.stack?.among(documents, 1) === 0) return [];
+      return found.key.supports(algorithmFor(found.key, algorithm)) ? [found] : [];
     });
     // A key that waits for a person for each document must not hold up what another one does at once.
     const alone = usable.filter(({ key }) => key.attend === undefined);
@@ -83,8 +85,10 @@ export class PoolKeys {
   }
 
   /** Why none of the allowed keys signs; retryable unless they never can. */
-  whyNone({ allowed, algorithm }: Pick<LaneOrigin, 'allowed' | 'algorithm'>): SealError {
-    const blocked = allowed.flatMap((name) => this.#keys.get(name) ?? []).filter(({ key }) => key === undefined);
+  whyNone({ allowed, algorithm, documents }: Wanted): SealError {
+    const blocked = allowed
+      .flatMap((name) => this.#keys.get(name) ?? [])
+      .filter((poolKey) => poolKey.key === undefined || !this.#limits.known(poolKey) || poolKey.stack?.among(documents, 1) === 0);
     if (blocked.length === 0)
       return new SealError('SEAL-KEY-MECHANISM', `${allowed.join(', ')}: not made for ${algorithm.padding ?? ''} ${algorithm.digest}`, {
         hint: 'choose another digest or padding in the profile, or another key',
@@ -93,7 +97,15 @@ export class PoolKeys {
   }
 }
 
-function reasonOf({ resting, rest, limit }: PoolKey): { readonly reason?: SealError } {
+function reasonOf({ name, key, resting, rest, limit, stack }: PoolKey): { readonly reason?: SealError } {
   if (resting && rest !== undefined) return { reason: rest.error };
-  return limit === undefined ? {} : { reason: limit };
+  if (limit !== undefined) return { reason: limit };
+  return key === undefined || stack === undefined ? {} : { reason: notInStack(name) };
+}
+
+function notInStack(name: string): SealError {
+  return new SealError('SEAL-KEY-STACK', `${name} signs the documents that were shown before its PIN, and these are not among them`, {
+    where: name,
+    hint: `when those are done, or after “sealtree key deactivate ${name}”, “sealtree key activate ${name}” shows what waits`,
+  });
 }

@@ -12,9 +12,13 @@ import type { PoolView } from './pool-keys.ts';
 import type { PoolRules } from './rights.ts';
 import type { Claim, KeyLoad } from './schedule.ts';
 import type { Turn } from './turn.ts';
+import type { Timer } from '../ports/clock.ts';
 import type { Effects } from '../ports/effects.ts';
 
 export type PoolEffects = Pick<Effects, 'clock' | 'keys' | 'log' | 'store'>;
+
+/** ms between two looks at what is left of stacks. */
+const reviewMs = 5_000;
 
 interface Pending extends Pick<Claim, 'id' | 'priority' | 'wanted'> {
   readonly origin: LaneOrigin;
@@ -40,6 +44,7 @@ export class SigningPool {
   /** Idle keys for which a chunk was taken back and has not asked anew. */
   readonly #promised = new Set<string>();
   readonly #listeners: (() => void)[] = [];
+  readonly #review: Timer | undefined;
   #lastId = 0;
   #lastTurn = 0;
   #dealing = false;
@@ -61,6 +66,7 @@ export class SigningPool {
       key.source.onChange(() => void this.#sourceChanged(key));
       void this.#sourceChanged(key);
     }
+    if ([...rules.keys.values()].some(({ stack }) => stack === true)) this.#review = fx.clock.every(reviewMs, () => this.#reviewStacks());
   }
 
   /** Calls when a key came, went, was activated or used up: waiting batches should try again. */
@@ -81,9 +87,9 @@ export class SigningPool {
     this.#join(root);
     this.#promised.clear();
     const { promise, resolve, reject } = Promise.withResolvers<Lane>();
-    const { algorithm, priority, wanted, avoid, turn = newTurn() } = request;
+    const { algorithm, priority, wanted, avoid, turn = newTurn(), documents = [] } = request;
     takeTurn(turn, () => ++this.#lastTurn);
-    const origin: LaneOrigin = { root, allowed, avoid: [...(avoid ?? [])], algorithm };
+    const origin: LaneOrigin = { root, allowed, avoid: [...(avoid ?? [])], algorithm, documents };
     const pending: Pending = { id: ++this.#lastId, origin, turn, priority, wanted, resolve, reject };
     const aborted = (): void => {
       if (this.#drop(pending)) reject(signal.reason);
@@ -108,9 +114,15 @@ export class SigningPool {
     this.#deal();
   }
 
+  /** Whether the list of an activation names documents of this batch. */
+  names(batch: string): boolean {
+    return this.#keys.all.some(({ stack }) => stack?.names(batch) === true);
+  }
+
   /** Lets nobody in any more; lanes that are out end by themselves. The sources are closed by whoever opened them. */
   close(): void {
     this.#closed = true;
+    this.#review?.cancel();
     for (const { reject } of this.#pending.splice(0)) reject(new SealError('SEAL-INTERRUPTED', 'the keys are being closed'));
   }
 
@@ -150,18 +162,19 @@ export class SigningPool {
   #grant(): void {
     const loads = new Map<string, KeyLoad>();
     const claims = this.#pending.flatMap(({ id, priority, wanted, origin, turn }) => {
-      const usable = this.#keys.usable(origin.allowed, origin.algorithm);
+      const usable = this.#keys.usable(origin);
       for (const { load } of usable) loads.set(load.name, load);
       const keys = usable.map(({ load }) => load.name);
       return keys.length === 0 ? [] : [{ id, turn: turn.place, priority, wanted, root: origin.root, avoid: origin.avoid, keys }];
     });
-    for (const { claim, key: name, count } of schedule([...loads.values()], claims, this.#served)) {
+    for (const { claim, key: name, count: given } of schedule([...loads.values()], claims, this.#served)) {
       const pending = this.#pending.find(({ id }) => id === claim);
       const poolKey = this.#keys.get(name);
       const key = poolKey?.key;
       if (pending === undefined || poolKey === undefined || key === undefined) continue;
       this.#drop(pending);
       const { origin, turn } = pending;
+      const count = poolKey.stack?.among(origin.documents, given) ?? given;
       spendTurn(turn, (count * poolKey.pace) / key.concurrency);
       this.#served.set(origin.root, (this.#served.get(origin.root) ?? 0) + count);
       const lane = new PoolLane(poolKey, key, count, origin, algorithmFor(key, origin.algorithm), this.#events);
@@ -171,6 +184,8 @@ export class SigningPool {
   }
 
   readonly #events = {
+    intend: async ({ key }: PoolLane, documents: readonly number[], signingTime: number, stack: number | undefined) =>
+      await this.#fx.store.recordIntents(key.name, documents, this.#fx.clock.now(), key.trusted === true, signingTime, stack),
     changed: (): void => {
       this.#deal();
     },
@@ -211,7 +226,7 @@ export class SigningPool {
     const keys = this.#keys.loads();
     const idle = [...keys.values()].filter((load) => load.busy === 0 && !this.#promised.has(load.name));
     const chunks = waiting.map(({ poolKey, origin, open }) => {
-      const usable = this.#keys.usable(origin.allowed, origin.algorithm).map(({ load }) => load.name);
+      const usable = this.#keys.usable(origin).map(({ load }) => load.name);
       return { key: poolKey.name, count: open, claim: { keys: usable, avoid: origin.avoid } };
     });
     const stolen = steal(idle, chunks, keys);
@@ -223,11 +238,16 @@ export class SigningPool {
   /** Batches that no key can sign for now. */
   #refuse(): void {
     for (const pending of [...this.#pending]) {
-      if (this.#keys.usable(pending.origin.allowed, pending.origin.algorithm).length > 0) continue;
+      if (this.#keys.usable(pending.origin).length > 0) continue;
       if (pending.origin.allowed.some((name) => this.#limits.pending(name))) continue;
       this.#drop(pending);
       pending.reject(this.#keys.whyNone(pending.origin));
     }
+  }
+
+  async #reviewStacks(): Promise<void> {
+    await this.#limits.review(this.#keys.all);
+    this.#deal();
   }
 
   async #sourceChanged(poolKey: PoolKey): Promise<void> {

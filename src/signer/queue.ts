@@ -34,8 +34,23 @@ export class DocumentQueue {
     return (next && this.#avoid.get(next.id)) ?? new Set();
   }
 
-  take(count: number): BatchDocument[] {
-    return this.#ready.splice(0, count);
+  /** Those at hand, as they are at any time. */
+  get atHand(): readonly BatchDocument[] {
+    return this.#ready;
+  }
+
+  /** The next ones. @param permits which of them may be taken */
+  take(count: number, permits: (document: BatchDocument) => boolean = () => true): BatchDocument[] {
+    const taken = new Set(this.#ready.filter(permits).slice(0, count));
+    const rest = this.#ready.filter((document) => !taken.has(document));
+    this.#ready.splice(0, this.#ready.length, ...rest);
+    return [...taken];
+  }
+
+  /** Leaves what is at hand to a later run, and reads on. @returns whether there is anything else */
+  async skip(): Promise<boolean> {
+    this.#ready.length = 0;
+    return (await this.available()) > 0;
   }
 
   /** @param failedOn the key that has just failed for them */

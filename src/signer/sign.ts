@@ -16,7 +16,7 @@ import type { Path } from '../ports/files.ts';
 export { claimSignatures } from './claiming.ts';
 export type { ClaimJob } from './claiming.ts';
 export { SigningPool } from './pool.ts';
-export { poolRules } from './rights.ts';
+export { mayUse, poolRules } from './rights.ts';
 export type { SignedDocument } from './finishing.ts';
 export type { PoolEffects } from './pool.ts';
 export type { PoolView } from './pool-keys.ts';
@@ -144,18 +144,27 @@ class SigningRun {
   /** Starts chunks as long as there are documents and keys. @returns why it ended before all were done */
   async #feed(): Promise<SealError | undefined> {
     const { signal } = this.#chunkJob;
+    let skipped: SealError | undefined;
     for (;;) {
       await this.#room();
       if (signal.aborted) return undefined;
       const wanted = await this.#queue.available();
       if (wanted === 0) {
-        if (this.#chunks.size === 0) return undefined;
+        if (this.#chunks.size === 0) return skipped;
         await Promise.race(this.#chunks.keys());
         continue;
       }
       const lane = await this.#acquire(wanted);
-      if (lane instanceof SealError) return lane;
-      this.#start(lane, this.#queue.take(lane.count));
+      if (lane instanceof SealError) {
+        // Documents that a stack names may stand behind those that none names.
+        if (lane.code !== 'SEAL-KEY-STACK' || !this.#fx.pool.names(this.#job.batch.id) || !(await this.#queue.skip())) return lane;
+        skipped = lane;
+        continue;
+      }
+      this.#start(
+        lane,
+        this.#queue.take(lane.count, (document) => lane.permits(document)),
+      );
     }
   }
 
@@ -174,7 +183,8 @@ class SigningRun {
     const { root, priority, keys } = batch;
     const algorithm = { digest: profile.digest, padding: profile.padding };
     try {
-      const request = { root, priority, keys, algorithm, wanted, avoid: this.#queue.avoid, turn: this.#turn };
+      const { avoid, atHand: documents } = this.#queue;
+      const request = { root, priority, keys, algorithm, wanted, avoid, documents, turn: this.#turn };
       return await this.#fx.pool.acquire(request, this.#chunkJob.signal);
     } catch (thrown) {
       return asSealError(thrown);

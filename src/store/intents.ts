@@ -5,6 +5,7 @@ import type { DocumentRows } from './documents.ts';
 import type { NumberOfKey } from './key-names.ts';
 import type { Methods } from './methods.ts';
 import type { Closed, Outcome, SignatureTallies } from './signature-tallies.ts';
+import type { StackRows } from './stacks.ts';
 import type { SignatureRows } from './signatures.ts';
 import type { ValueRows } from './values.ts';
 import type { BatchState, SettledIntent, SigningIntent } from '../model/batch.ts';
@@ -24,6 +25,7 @@ export interface IntentParts {
   readonly numberOfKey: NumberOfKey;
   readonly tallies: SignatureTallies;
   readonly writeAudit: WriteAudit;
+  readonly takeOfStack: StackRows['take'];
 }
 
 /**
@@ -32,7 +34,7 @@ export interface IntentParts {
  */
 export function intents(
   connection: Connection,
-  { documents, signatures, values, numberOfKey, tallies, writeAudit }: IntentParts,
+  { documents, signatures, values, numberOfKey, tallies, writeAudit, takeOfStack }: IntentParts,
 ): Pick<Methods, 'recordIntents' | 'openIntents' | 'recordOutcomes' | 'settleDoubts'> {
   const { db } = connection;
   const batchState = db.prepare<[number], { readonly state: BatchState }>(
@@ -76,14 +78,16 @@ export function intents(
   };
 
   return {
-    recordIntents: (key, ids, at, own = false, signingTime) => {
+    recordIntents: (key, ids, at, own = false, signingTime, stack) => {
       const number = numberOfKey(key);
       return ids.map((document): SigningIntent => {
         documents.move(document, ['spooled'], 'signing');
         const state = batchState.get(document)?.state;
         if (state !== 'admitted')
           throw new SealError('SEAL-BATCH-STATE', `the batch of document ${document} is ${state ?? 'gone'}, not admitted`);
-        return { id: Number(insert.run(document, number, at, own ? 1 : 0, signingTime ?? null).lastInsertRowid), document, key, at };
+        const id = Number(insert.run(document, number, at, own ? 1 : 0, signingTime ?? null).lastInsertRowid);
+        if (stack !== undefined) takeOfStack(stack, number, document, id);
+        return { id, document, key, at };
       });
     },
     openIntents: () =>

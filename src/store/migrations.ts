@@ -5,11 +5,12 @@ import { SealError } from '../errors.ts';
 import { schema1 } from './schema-1.ts';
 import { schemaLookup } from './schema-lookup.ts';
 import { schemaRenewals } from './schema-renewals.ts';
+import { schemaStacks } from './schema-stacks.ts';
 import { schemaTallies } from './schema-tallies.ts';
 import { schemaTiles } from './schema-tiles.ts';
 
 /** Forward only. A released migration never changes; the next one is appended. Version n is migrations[n - 1]. */
-export const migrations: readonly string[] = [schema1, schemaRenewals, schemaTallies, schemaTiles, schemaLookup];
+export const migrations: readonly string[] = [schema1, schemaRenewals, schemaTallies, schemaTiles, schemaLookup, schemaStacks];
 
 /** `SEAL` in ASCII: tells our databases from others (PRAGMA application_id). */
 const applicationId = 0x5345414c;

@@ -20,6 +20,7 @@ import { reportRows } from './reports.ts';
 import { earlierSignatures } from './reuse.ts';
 import { signatureTallies } from './signature-tallies.ts';
 import { signatureRows } from './signatures.ts';
+import { stackRows } from './stacks.ts';
 import { spooling } from './spooling.ts';
 import { tokenRows } from './tokens.ts';
 import { stamping, valueRows } from './values.ts';
@@ -41,6 +42,7 @@ export function storeMethods(connection: Connection, files: TileFiles): Methods 
   const signatures = signatureRows(connection, numberOfKey);
   const values = valueRows(connection, numberOfKey);
   const tallies = signatureTallies(connection);
+  const { take, ...stackMethods } = stackRows(connection, numberOfKey);
   const trees = treeRows(connection, files);
   const renewals = renewalRows(connection, files);
   const tiles = leafTiles(connection, files);
@@ -52,7 +54,8 @@ export function storeMethods(connection: Connection, files: TileFiles): Methods 
     ...batches.methods,
     ...documentReader(connection, { batches, referencesOf, reports }),
     ...spooling(connection, { batches, signatures, values, earlier: earlierSignatures(connection) }),
-    ...intents(connection, { documents, signatures, values, numberOfKey, tallies, writeAudit: log.audit }),
+    ...intents(connection, { documents, signatures, values, numberOfKey, tallies, writeAudit: log.audit, takeOfStack: take }),
+    ...stackMethods,
     signatureCounts: tallies.signatureCounts,
     ...activations(connection),
     ...stamping(connection, documents, signatures, values),

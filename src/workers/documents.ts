@@ -7,7 +7,7 @@ import {
   type DocumentMessage,
   type DocumentResult,
 } from '../effects/documents-messages.ts';
-import { asSealError } from '../errors.ts';
+import { asSealError, SealError } from '../errors.ts';
 import { formatFor, formatNamed } from '../formats/index.ts';
 import { partsSource, withDigests, type ChunkedSource } from '../formats/memory-source.ts';
 import { baseName, displayName } from '../formats/names.ts';
@@ -42,12 +42,23 @@ class OpenFiles {
 }
 
 function prepare(job: PrepareJob, files: OpenFiles): Prepared {
-  const source = withDigests(files.open(job.path), job.digests);
+  const file = files.open(job.path);
+  if (job.unchanged === true) demandUnchanged(file, job.digests);
+  const source = withDigests(file, job.digests);
   const format = formatFor(job.format, source);
   const { packaging } = job.parameters;
   // With `auto` the packaging was chosen before the format was known.
   const own = job.format === 'auto' && !format.packagings.includes(packaging) ? (format.packagings[0] ?? packaging) : packaging;
   return { format: format.name, signature: format.prepare(source, { ...job.parameters, packaging: own }) };
+}
+
+/** What a person was shown is what is signed. @throws SealError SEAL-DISK-IO */
+function demandUnchanged(file: FileSource, digests: PrepareJob['digests']): void {
+  const known = digests.find(([algorithm]) => algorithm === 'sha256')?.[1];
+  if (known !== undefined && file.digest('sha256').equals(known)) return;
+  throw new SealError('SEAL-DISK-IO', 'the private copy is not what it was when it was hashed', {
+    hint: 'nothing was signed; check the file system of the data directory, then “batch retry”',
+  });
 }
 
 function finish({ prepared, signatureValue, signatureTimestamp }: FinishJob): Finished {

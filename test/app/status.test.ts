@@ -202,6 +202,15 @@ suite('what a person should do', () => {
     );
   });
 
+  test('a key that signs lists needs its PIN when a document waits for it', () => {
+    const pinNeeded = { code: 'SEAL-KEY-PIN-NEEDED', message: 'waits for its PIN', retryable: true } as const;
+    const keyWith = (documentsWaiting: number, change: Partial<KeyView> = {}): KeyView =>
+      key('a', { state: 'pin-needed', stack: true, error: pinNeeded, forecast: { documentsWaiting, signaturesLastHour: 0 }, ...change });
+    assert.deepEqual(said({ keys: [keyWith(0)] }), []);
+    assert.deepEqual(said({ keys: [keyWith(1)] }), ['key a: pin-needed']);
+    assert.deepEqual(said({ keys: [keyWith(0, { error: { ...pinNeeded, code: 'SEAL-KEY-PIN-LAST-TRY' } })] }), ['key a: pin-needed']);
+  });
+
   test('certificates that end, and quotas', () => {
     const certificate = { subject: 'CN=x', issuer: '', serialNumber: '' };
     const keys = [61, 29, -1].map((daysLeft) =>

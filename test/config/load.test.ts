@@ -107,6 +107,16 @@ test('what cannot work is refused before a batch arrives', () => {
   assert.match(problem(example.replace('outgoing: outgoing', 'outgoing: incoming/out')), /lies in roots\.letters\.incoming/);
   assert.match(problem(example.replace('timestamps: 1', 'timestamps: 2')), /need two tsas/);
   assert.match(problem(example.replace('settle: 5s', 'settle: 5')), /settle/);
+  const stack = example.replace('activation: window', 'activation: stack');
+  assert.match(problem(stack), /keys\.card\.pin: “activation: stack” shows the documents to a person before the PIN/);
+  const alone = stack.replace(/^ *pin: .*\n/m, '');
+  assert.doesNotThrow(() => parseConfig(alone, '/etc/sealtree/roots.yaml'));
+  assert.match(problem(alone.replace('kind: mass', 'kind: individual')), /keys\.card\.activation: .*each document before its PIN anyway/);
+  const second = alone.replace(
+    /^  card: (.*\n(?: {4}.*\n)*)/m,
+    (entry, body: string) => `${entry}  twin: ${body.replace('activation: stack', 'activation: window')}`,
+  );
+  assert.match(problem(second), /keys\.card\.activation: the PIN would open “twin” as well/);
 });
 
 /** The places named in a message, and what is said about each. */

@@ -10,6 +10,7 @@ import { assertComplete } from './ready.ts';
 import { deliveries } from './deliveries.ts';
 import { House, until } from './house.ts';
 import { readLedger, type Ledger } from './ledger.ts';
+import type { StackView } from '../../src/app/key-stack.ts';
 import type { KeyView } from '../../src/app/keys.ts';
 import type { OperationName } from '../../src/app/operations.ts';
 import type { TestAuthority } from '../support/authority-types.ts';
@@ -95,6 +96,22 @@ export class CardHouse extends House {
   async #activate(args: object, pin?: Buffer): Promise<string> {
     try {
       return ((await this.#ask('key.activate', args, pin)) as KeyView).state;
+    } catch (thrown) {
+      if (thrown instanceof SealError) return thrown.code;
+      throw thrown;
+    }
+  }
+
+  /** What the next PIN of a key with `activation: stack` would permit. */
+  async stack(name: string, ...batches: string[]): Promise<StackView> {
+    return (await this.#ask('key.stack', { name, batches })) as StackView;
+  }
+
+  /** Gives the daemon a PIN for the list with this SHA-256. @returns the code it was refused with, or `entered` */
+  async activateStack(name: string, pin: string, sha256: string, ...batches: string[]): Promise<string> {
+    try {
+      await this.#ask('key.activate', { name, stack: { batches, sha256 } }, Buffer.from(pin));
+      return 'entered';
     } catch (thrown) {
       if (thrown instanceof SealError) return thrown.code;
       throw thrown;

@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -132,6 +132,22 @@ test('digests that are known are not computed again', async () => {
   const [outcome] = await work.prepare([prepareJob(file, { digests: [['sha256', value]] })]);
   assert.ok(outcome?.ok);
   assert.ok(outcome.value.signature.toBeSigned.includes(value));
+});
+
+test('what must be unchanged is read once more, whatever the format: another byte, and nothing is prepared', async () => {
+  const file = join(directory, 'shown');
+  const bytes = readFileSync(fixture);
+  const shown = createHash('sha256').update(bytes).digest();
+  const jobs = [prepareJob(file, { unchanged: true, digests: [['sha256', shown]] }), prepareJob(file, { unchanged: true })];
+  writeFileSync(file, bytes);
+  const before = await work.prepare(jobs);
+  assert.deepEqual(
+    before.map((outcome) => (outcome.ok ? outcome.value.format : outcome.error.code)),
+    ['pades', 'SEAL-DISK-IO'],
+  );
+  writeFileSync(file, Buffer.concat([bytes, Buffer.from('\n')]));
+  const [after] = await work.prepare(jobs);
+  assert.deepEqual([after?.ok, after?.ok === false && after.error.code], [false, 'SEAL-DISK-IO']);
 });
 
 test(

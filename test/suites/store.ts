@@ -3,6 +3,7 @@ import { auditSuite } from './store-audit.ts';
 import { batchSuite } from './store-batches.ts';
 import { propertySuite } from './store-properties.ts';
 import { signingSuite } from './store-signing.ts';
+import { stackSuite } from './store-stacks.ts';
 import { treeSuite } from './store-trees.ts';
 import type { OpenStoreUnderTest } from './store-samples.ts';
 
@@ -10,6 +11,7 @@ import type { OpenStoreUnderTest } from './store-samples.ts';
 export function storeSuite(open: OpenStoreUnderTest): void {
   batchSuite(open);
   signingSuite(open);
+  stackSuite(open);
   archiveSuite(open);
   treeSuite(open);
   auditSuite(open);

@@ -27,7 +27,9 @@ export async function checkKeys(service: Service, trust: Trust | undefined, opti
   for (const view of await keyViews(service.app)) {
     options.signal.throwIfAborted();
     findings.push(checkState(view, options));
-    if (options.sign && view.state === 'ready')
+    if (options.sign && view.stack === true)
+      findings.push(warning(`key ${view.name} signature`, 'not tried: it signs only what was shown before its PIN'));
+    else if (options.sign && view.state === 'ready')
       findings.push(...(await tried(`key ${view.name} signature`, async () => await checkSigning(service, view.name, options))));
     if (trust !== undefined)
       findings.push(
@@ -46,13 +48,13 @@ const codeOf: Readonly<Record<Exclude<KeyView['state'], 'ready' | 'closed' | 'pi
   'pin-locked': 'SEAL-KEY-PIN-LOCKED',
 };
 
-function checkState({ name, state, reason, error, certificate }: KeyView, { sign }: KeyCheckOptions): Finding {
+function checkState({ name, state, reason, error, certificate, stack }: KeyView, { sign }: KeyCheckOptions): Finding {
   const what = `key ${name}`;
   if (state === 'closed') return warning(what, `not tried: ${reason ?? ''}`);
   if (state === 'pin-needed') {
     const message = `waits for its PIN${reason === undefined ? '' : `: ${reason}`}`;
     const hint = `start the daemon, then “sealtree key activate ${name}”`;
-    return sign ? failed(what, new SealError('SEAL-KEY-PIN-NEEDED', message, { hint })) : warning(what, message, hint);
+    return sign && stack !== true ? failed(what, new SealError('SEAL-KEY-PIN-NEEDED', message, { hint })) : warning(what, message, hint);
   }
   if (state !== 'ready')
     return failed(

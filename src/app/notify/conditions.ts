@@ -2,7 +2,7 @@ import type { NotifyEvent } from '../../model/notify.ts';
 import { lateTrees } from '../attention.ts';
 import { dueMessage } from '../archive-due.ts';
 import { certificateEnds, describeEnd, stageOf } from '../certificate-ends.ts';
-import type { KeyView } from '../keys.ts';
+import { isIdle, type KeyView } from '../keys.ts';
 import type { StatusReport } from '../status-report.ts';
 
 /** Something that people should be told of, as long as it lasts. */
@@ -61,7 +61,9 @@ const events: Partial<Record<KeyView['state'], NotifyEvent>> = {
   unusable: 'cardFailing',
 };
 
-function ofKey({ name, state, reason, error, activation, forecast }: KeyView, now: number): Condition[] {
+function ofKey(key: KeyView, now: number): Condition[] {
+  const { name, state, reason, error, activation, forecast } = key;
+  if (isIdle(key)) return [];
   const event = error?.code === 'SEAL-KEY-CERTIFICATE' && state === 'unusable' ? 'certificateEnding' : events[state];
   if (event !== undefined) {
     const hint = error?.hint === undefined ? {} : { hint: error.hint };

@@ -76,8 +76,11 @@ function pinOf({ pin, pinTriesLeft, wrongPins = 0 }: KeyView): string {
 
 /** What the activation still allows. */
 function leftOf({ activation, signaturesLeft }: KeyView): string {
+  const { stack } = activation ?? {};
   const minutes = activation?.minutesLeft;
   const time = minutes === undefined ? [] : [minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`];
-  const signatures = signaturesLeft === undefined ? [] : [signaturesLeft.toLocaleString('en')];
+  const number = (count: number): string => count.toLocaleString('en');
+  const ofStack = stack && `${number(stack.left)} of the ${number(stack.documents)} shown`;
+  const signatures = ofStack !== undefined ? [ofStack] : signaturesLeft === undefined ? [] : [number(signaturesLeft)];
   return [...signatures, ...time].join(', ');
 }

@@ -13,7 +13,7 @@ export interface CardPlace {
   readonly name: string;
   readonly directory: string;
   readonly id: string;
-  /** Fingerprint of module, environment, token, sessions. */
+  /** Fingerprint of module, environment, token, sessions, activation. */
   readonly configuration: string;
 }
 
@@ -61,7 +61,7 @@ export async function endStrays(fx: AdoptEffects, directory: string, known: Read
 
 function unfitness(record: CardRecord, { configuration }: CardPlace): string | undefined {
   if (record.protocol !== protocol) return 'it belongs to another version';
-  if (record.configuration !== configuration) return 'module, environment, token or sessions were changed';
+  if (record.configuration !== configuration) return 'module, environment, token, sessions or activation were changed';
   return runsOurProgram(record.pid) ? undefined : 'it runs another Node';
 }
 

@@ -13,7 +13,10 @@ import type { CardActivation } from './messages.ts';
 import type { KeyEffects } from '../effects.ts';
 import type { Pkcs11KeyConfig } from '../../../model/config.ts';
 
-export type HostConfig = Pick<Pkcs11KeyConfig, 'name' | 'module' | 'environment' | 'sessions' | 'timeout' | 'token' | 'keepAlive'>;
+export type HostConfig = Pick<
+  Pkcs11KeyConfig,
+  'name' | 'module' | 'environment' | 'sessions' | 'timeout' | 'token' | 'keepAlive' | 'activation'
+>;
 
 const firstPause = 1_000;
 const longestPause = 60_000;
@@ -142,8 +145,9 @@ export class CardHost {
   }
 
   get #configuration(): string {
-    const { sessions } = this.#config;
-    return hash('sha256', JSON.stringify([this.#id, sessions]));
+    const { sessions, activation } = this.#config;
+    // What was activated for a list must not go on as a window.
+    return hash('sha256', JSON.stringify([this.#id, sessions, ...(activation === 'stack' ? [activation] : [])]));
   }
 
   async #adopt(): Promise<CardProcess | undefined> {

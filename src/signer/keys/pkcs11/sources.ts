@@ -34,7 +34,7 @@ function moduleId({ module, environment }: Pkcs11KeyConfig): string {
 
 /** The most careful of what the keys of a token say. */
 function tokenConfig(keys: readonly Pkcs11KeyConfig[], first: Pkcs11KeyConfig): TokenConfig {
-  const { name, module, token, environment, certificate, key, keyUsage, minRemaining } = first;
+  const { name, module, token, environment, certificate, key, keyUsage, minRemaining, activation } = first;
   const pin = keys.find((key) => key.pin !== undefined)?.pin;
   const times = keys.flatMap(({ maxTime }) => (maxTime === undefined ? [] : [maxTime]));
   return {
@@ -49,6 +49,7 @@ function tokenConfig(keys: readonly Pkcs11KeyConfig[], first: Pkcs11KeyConfig): 
     timeout: Math.max(...keys.map(({ timeout }) => timeout)),
     keepAlive: Math.min(...keys.map((each) => each.keepAlive)),
     ...(certificate === undefined ? {} : { certificate }),
+    ...(activation === undefined ? {} : { activation }),
     ...(pin === undefined ? {} : { pin }),
     ...(times.length === 0 ? {} : { maxTime: Math.min(...times) }),
   };
