@@ -14,6 +14,7 @@ import type { Path } from '../ports/files.ts';
 import type { RevocationData } from '../ports/revocation.ts';
 import type { Call } from './context.ts';
 import { readTrust } from './trust.ts';
+import { EvidenceIndex } from './verify-evidence.ts';
 import { demandFile, documentOf, filesToVerify } from './verify-files.ts';
 
 export interface VerifyArgs {
@@ -99,10 +100,11 @@ async function itemsOf(fx: VerifyEffects, args: VerifyArgs, roots: readonly { re
     throw new SealError('SEAL-INPUT-MISSING', `there is no file in ${args.files.map(displayName).join(', ')}`, {
       hint: 'name a file, or a directory with signed files',
     });
+  const index = paths.length > 1 && args.evidence.length > 0 ? await EvidenceIndex.read(fx, args.evidence) : undefined;
   const items: Item[] = [];
   for (const path of paths)
-    items.push({ name: displayName(path), job: await jobOf(fx, path, args).catch((thrown: unknown) => asSealError(thrown)) });
-  return items;
+    items.push({ name: displayName(path), job: await jobOf(fx, path, args, index).catch((thrown: unknown) => asSealError(thrown)) });
+  return [...items, ...(index?.unused ?? []).map((record) => recordItem(record, args, []))];
 }
 
 async function verifyChunk(
@@ -172,14 +174,16 @@ function parsed<T>(path: string, bytes: Buffer, parse: (bytes: Buffer) => T): T 
   }
 }
 
-async function jobOf(fx: VerifyEffects, file: Path, args: VerifyArgs): Promise<VerifyJob> {
+/** @param index of the records, where there are several files: each is judged with its own */
+async function jobOf(fx: VerifyEffects, file: Path, args: VerifyArgs, index: EvidenceIndex | undefined): Promise<VerifyJob> {
   await demandFile(fx, file);
+  const detached = args.documents.length > 0 ? args.documents : await beside(fx, file);
   return {
     name: displayName(baseName(Buffer.from(file))),
     file,
-    detached: args.documents.length > 0 ? args.documents : await beside(fx, file),
+    detached,
     digests: args.digests,
-    evidence: args.evidence,
+    evidence: index === undefined ? args.evidence : await index.of(fx, [file, ...detached]),
     fileDigests: ['sha256'],
   };
 }
@@ -195,15 +199,13 @@ function digestItem(args: VerifyArgs): Item {
   const [record] = args.evidence;
   if (record === undefined)
     throw new SealError('SEAL-USAGE', 'a digest alone proves nothing', { hint: 'name the evidence record with --evidence' });
-  const job = {
-    name: displayName(baseName(Buffer.from(record))),
-    file: record,
-    detached: args.documents,
-    digests: args.digests,
-    evidence: args.evidence.slice(1),
-    fileDigests: [],
-  };
-  return { name: displayName(record), job };
+  return recordItem(record, args, args.evidence.slice(1));
+}
+
+/** A record as the file that is judged. */
+function recordItem(record: string, { documents, digests }: VerifyArgs, evidence: readonly string[]): Item {
+  const name = displayName(baseName(Buffer.from(record)));
+  return { name: displayName(record), job: { name, file: record, detached: documents, digests, evidence, fileDigests: [] } };
 }
 
 /** Once with what is at hand; once more when revocation data was missing and could be had. */
