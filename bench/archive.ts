@@ -19,6 +19,10 @@ export interface AnchoredDay {
   readonly fx: Pick<ClosingEffects, 'store'>;
   readonly trust: Trust;
   readonly tree: string;
+  /** UTC ms: about when it was stamped. */
+  readonly at: number;
+  /** DER. */
+  readonly anchor: Buffer;
   /** How long its steps took. */
   readonly seconds: { readonly append: number; readonly close: number; readonly file: number };
   close(): Promise<void>;
@@ -66,5 +70,5 @@ export async function anchoredDay(
   await closing.tick();
   await trees.close();
   const seconds = { append: (began - started) / 1000, close: (closed - began) / 1000, file: (performance.now() - closed) / 1000 };
-  return { fx, trust, tree: sealed?.id ?? '', seconds, close: () => store.close() };
+  return { fx, trust, tree: sealed?.id ?? '', at: tree.at, anchor: authority.root.certificate, seconds, close: () => store.close() };
 }
