@@ -1,25 +1,9 @@
 import { leavesOfHash } from '../archive/evidence.ts';
 import { SealError } from '../errors.ts';
 import { digestLengths } from '../formats/digests.ts';
-import { displayName } from '../formats/names.ts';
 import type { AnyDigest } from '../model/algorithms.ts';
 import type { Leaf } from '../model/archive.ts';
 import type { Effects } from '../ports/effects.ts';
-import { isoTime } from './views.ts';
-
-export interface FoundObject {
-  /** As it was asked for. */
-  readonly what: string;
-  readonly tree: string;
-  readonly index: number;
-  readonly kind: Leaf['kind'];
-  readonly state: 'open' | 'sealed' | 'anchored';
-  /** Proven since; absent until the tree is anchored. */
-  readonly genTime?: string;
-  readonly batch?: string;
-  /** Of the document it belongs to, below its batch. */
-  readonly path?: string;
-}
 
 type ObjectEffects = Pick<Effects, 'files' | 'store'>;
 
@@ -55,29 +39,4 @@ export async function leavesOf(fx: ObjectEffects, what: string): Promise<Leaf[]>
     }
   }
   throw unknown;
-}
-
-/** `archive find`: is this in the archive, and since when? An object that is not there gives no line. */
-export async function findObject(fx: ObjectEffects, { what }: { readonly what: string }): Promise<FoundObject[]> {
-  const leaves = await leavesOf(fx, what).catch((error: unknown) => {
-    if (error instanceof SealError && error.code === 'SEAL-ARCHIVE-UNKNOWN') return [];
-    throw error;
-  });
-  return await Promise.all(leaves.map((leaf) => describe(fx, what, leaf)));
-}
-
-async function describe(fx: ObjectEffects, what: string, leaf: Leaf): Promise<FoundObject> {
-  const [tree] = await fx.store.trees({ id: leaf.tree });
-  const [token] = await fx.store.tokens(leaf.tree);
-  const document = leaf.document === undefined ? undefined : await fx.store.document(leaf.document);
-  return {
-    what,
-    tree: leaf.tree,
-    index: leaf.index,
-    kind: leaf.kind,
-    state: tree?.state ?? 'open',
-    ...(token === undefined ? {} : { genTime: isoTime(token.genTime) }),
-    ...(leaf.batch === undefined ? {} : { batch: leaf.batch }),
-    ...(document === undefined ? {} : { path: displayName(document.relPath) }),
-  };
 }

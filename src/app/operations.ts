@@ -8,7 +8,7 @@ import { closeArchive, type CloseResult } from './archive-close.ts';
 import { archiveDue, type DueReport } from './archive-due.ts';
 import { renewArchive, type RenewArgs, type RenewResult } from './archive-renew.ts';
 import { exportRecords, type ExportArgs, type ExportResult } from './archive-export.ts';
-import { findObject, type FoundObject } from './archive-objects.ts';
+import { findObjects, type FindArgs, type FoundObject } from './archive-find.ts';
 import { showAudit, verifyAudit, type AuditShowArgs, type AuditVerification, type AuditView } from './audit.ts';
 import { approveBatch, cancelBatch, retryBatch, type BatchAnswer } from './batch-actions.ts';
 import { listBatches, showBatch, type BatchDetails, type BatchListArgs, type BatchShowArgs } from './batches.ts';
@@ -44,7 +44,7 @@ export interface Operations {
   readonly 'archive.renew': { readonly args: RenewArgs; readonly result: RenewResult };
   readonly 'archive.check': { readonly args: { readonly resume?: boolean }; readonly result: ArchiveCheck };
   readonly 'archive.export': { readonly args: ExportArgs; readonly result: ExportResult };
-  readonly 'archive.find': { readonly args: { readonly what: string }; readonly result: FoundObject[] };
+  readonly 'archive.find': { readonly args: FindArgs; readonly result: FoundObject[] };
   readonly 'key.list': { readonly args: object; readonly result: KeyView[] };
   readonly 'key.stack': { readonly args: StackArgs; readonly result: StackView };
   readonly 'key.activate': { readonly args: ActivateArgs; readonly result: KeyView };
@@ -77,6 +77,8 @@ interface Operation<Name extends OperationName> {
 const none = z.object({});
 const id = z.string().min(1).max(200);
 const sha256Hex = z.string().regex(/^[0-9a-f]{64}$/);
+
+const day = z.string().regex(/^\d{4}-\d\d-\d\d$/, 'a day is written 2026-11-22');
 
 const optionalText = (): z.ZodOptional<z.ZodString> => z.string().optional();
 
@@ -147,10 +149,7 @@ export const operations: { readonly [Name in OperationName]: Operation<Name> } =
       z.object({
         what: z.array(z.string()),
         batch: optionalText(),
-        day: z
-          .string()
-          .regex(/^\d{4}-\d\d-\d\d$/, 'a day is written 2026-11-22')
-          .optional(),
+        day: day.optional(),
         all: z.boolean().optional(),
         format: z.string().max(32).optional(),
         zip: z.boolean().optional(),
@@ -159,7 +158,23 @@ export const operations: { readonly [Name in OperationName]: Operation<Name> } =
     ),
     run: async ({ app, trust }, args, call) => await exportRecords(app, await trust(), args, call),
   },
-  'archive.find': { mode: 'read', args: z.object({ what: z.string() }), run: async ({ app }, args) => await findObject(app.fx, args) },
+  'archive.find': {
+    mode: 'read',
+    args: exact(
+      z.object({
+        what: z.array(z.string()),
+        name: optionalText(),
+        batch: optionalText(),
+        from: day.optional(),
+        to: day.optional(),
+        key: optionalText(),
+        certificate: optionalText(),
+        limit: z.int().min(1).max(10_000).optional(),
+        after: z.int().min(0).optional(),
+      }),
+    ),
+    run: async ({ app, trust }, args, call) => await findObjects(app, await trust(), args, call),
+  },
   'key.list': { mode: 'live', args: none, run: async ({ app, pool }) => await keyList(app, pool.view()) },
   'key.stack': {
     mode: 'live',

@@ -98,6 +98,18 @@ export class RecordMaker {
     );
   }
 
+  /**
+   * Since when and until when the records of a leaf prove: that of the best of them. @throws SealError as `records`
+   * @returns UTC ms
+   */
+  async proves(leaf: Leaf): Promise<{ readonly since: number; readonly until: number }> {
+    const { anchored } = await this.#open(leaf.tree);
+    const all = anchored.rehashed
+      ? await this.records(leaf)
+      : anchored.stamps.map(({ first: { genTime }, provesUntil }) => ({ genTime, provesUntil }));
+    return { since: Math.min(...all.map(({ genTime }) => genTime)), until: Math.max(...all.map(({ provesUntil }) => provesUntil)) };
+  }
+
   async #open(id: string): Promise<OpenedTree> {
     const known = this.#trees.get(id);
     if (known !== undefined) return await known;

@@ -33,7 +33,12 @@ export const examples: Readonly<Record<string, readonly string[]>> = {
     'sealtree archive export letter.pdf --format asic --out proof',
     'sealtree archive export letter.pdf --format bundle --zip --out proof',
   ],
-  'archive find': ['sealtree archive find letter.pdf', 'sealtree archive find SHA256:e3b0c44298fc1c149afbf4c8996fb924…'],
+  'archive find': [
+    'sealtree archive find letter.pdf',
+    'sealtree archive find --digest SHA256:e3b0c44298fc1c149afbf4c8996fb924…',
+    'sealtree archive find --name "invoice-47*" --from 2026-11-01 --to 2026-11-30 --json',
+    'sealtree archive find --certificate old-seal.pem --limit 1000',
+  ],
   'key list': ['sealtree key list'],
   'key activate': ['sealtree key activate card-1', 'sealtree key activate card-1 --pin-file - < pin'],
   'key stack': ['sealtree key stack card-1', 'sealtree key stack card-1 20261122-062129-k3x9q --list shown.txt'],

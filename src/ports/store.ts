@@ -12,6 +12,7 @@ import type {
   SigningIntent,
   WaitReason,
 } from '../model/batch.ts';
+import type { FormatName, Level } from '../model/signature.ts';
 import type { ErrorReport } from '../errors.ts';
 import type { RenewalStore } from './renewal-store.ts';
 import type { StackStore } from './stack-store.ts';
@@ -185,7 +186,49 @@ export interface VerifiedDocument {
   readonly error?: ErrorReport;
 }
 
+/** What a document is looked for by; everything that is given must fit. */
+export interface DocumentSearch {
+  /** `*` and `?`; with `/` for the path below the batch, without for the last name in it. */
+  readonly name?: string;
+  readonly batch?: string;
+  /** Name of the key that signed it. */
+  readonly key?: string;
+  /** SHA-256 of the certificate that signed it. */
+  readonly certificate?: Buffer;
+  /** Its batch was claimed from `from` (inclusive) to `to` (exclusive), UTC ms. */
+  readonly from?: number;
+  readonly to?: number;
+}
+
+/** A document that has leaves. */
+export interface FoundDocument {
+  readonly document: number;
+  readonly batch: string;
+  readonly root: string;
+  readonly relPath: Buffer;
+  readonly size: number;
+  /** UTC ms, of its batch. */
+  readonly claimedAt: number;
+  readonly sha256?: Buffer;
+  readonly key?: string;
+  /** SHA-256 */
+  readonly certificate?: Buffer;
+  readonly format?: FormatName;
+  readonly level?: Level;
+  readonly outputName?: Buffer;
+  readonly leaves: readonly LeafReference[];
+}
+
 export interface ArchiveStore {
+  /**
+   * Documents that are in a tree, in the order in which they came, behind document number `after` (0: from the start), `limit` at most. Looks at
+   * a stretch only: `scanned` is the number up to which it looked, `last` the last one there is to look at.
+   */
+  searchDocuments(
+    search: DocumentSearch,
+    after: number,
+    limit: number,
+  ): Promise<{ readonly found: readonly FoundDocument[]; readonly scanned: number; readonly last: number }>;
   /** The tree that is open; opened when there is none. */
   openTree(open: { readonly date: string; readonly at: number; readonly digest: DigestAlgorithm; readonly layout: number }): Promise<Tree>;
   /**

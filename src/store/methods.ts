@@ -58,6 +58,7 @@ export const methods: { readonly [K in keyof Methods]: 'read' | 'write' | 'alone
   leaf: 'read',
   leavesPage: 'read',
   findLeaves: 'read',
+  searchDocuments: 'read',
   documentLeaves: 'read',
   blob: 'read',
   putBlobs: 'write',

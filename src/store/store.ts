@@ -6,6 +6,7 @@ import { batchRows } from './batches.ts';
 import { blobRows, blobWriter } from './blobs.ts';
 import { dayRows } from './days.ts';
 import { documentReader, documentRows } from './documents.ts';
+import { documentSearch } from './document-search.ts';
 import { integrity } from './integrity.ts';
 import { intents } from './intents.ts';
 import { keyNumbers } from './key-names.ts';
@@ -64,6 +65,7 @@ export function storeMethods(connection: Connection, files: TileFiles): Methods 
     ...tileRows(connection),
     ...appending(connection, { batches, trees, tiles, lookup, writeBlobs }),
     ...leafReader(connection, { trees, tiles, lookup, referencesOf }),
+    ...documentSearch(connection, referencesOf),
     ...tokenRows(connection, trees),
     ...renewals.methods,
     ...renewalContent(connection, renewals, trees),

@@ -1,8 +1,8 @@
-import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { action, type GlobalOptions, type SetExit } from '../command.ts';
 import { Exit } from '../exit.ts';
 import { exportCommand } from './archive-export.ts';
+import { findCommand } from './archive-find.ts';
 import { renewalCommands } from './archive-renew.ts';
 import { counted } from '../terminal.ts';
 
@@ -50,19 +50,5 @@ export function archiveCommands(program: Command, setExit: SetExit): void {
   );
   renewalCommands(archive, setExit);
   exportCommand(archive, setExit);
-  action(
-    archive.command('find <file-or-hash>').description('is this in the archive, and since when?'),
-    setExit,
-    async (session, [what = '']) => {
-      const { terminal } = session;
-      const found = await session.call('archive.find', { what: what.includes(':') ? what : resolve(what) });
-      terminal.result(found);
-      for (const one of found)
-        terminal.print(
-          `${one.tree}/${one.index}  ${one.kind}  ${one.state}${one.genTime === undefined ? '' : ` since ${one.genTime}`}${one.path === undefined ? '' : `  ${one.path}`}`,
-        );
-      if (found.length === 0) terminal.print('not in the archive');
-      return found.length > 0 ? Exit.done : 65;
-    },
-  );
+  findCommand(archive, setExit);
 }
