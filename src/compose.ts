@@ -19,6 +19,7 @@ import { createLog, type SystemLog } from './effects/log.ts';
 import { watchLoopDelay } from './effects/loop-delay.ts';
 import { systemRandom } from './effects/random.ts';
 import { revocationSource } from './effects/revocation.ts';
+import { removeLeftDoors } from './effects/secret-door.ts';
 import { readSecret } from './effects/secrets.ts';
 import { systemdNotifier } from './effects/systemd.ts';
 import { treeWorker } from './effects/trees.ts';
@@ -101,6 +102,7 @@ async function build(config: Config, mode: Mode, logTo: 'configured' | 'warnings
       `${config.dataDir}/revocation`,
     );
     const runDir = `${config.dataDir}/run`;
+    if (mode === 'act') await removeLeftDoors(runDir);
     if (mode === 'act') await endForgottenCards(Object.values(config.keys), { clock, log, runDir });
     const keys = keySources(mode === 'act' ? Object.values(config.keys) : [], {
       ...inModule({ clock, files, log, store }, 'signer'),

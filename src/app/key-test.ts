@@ -37,7 +37,7 @@ export async function testKey(
     const trial = { root: commandRoots.trial, profile, keys: [name], files: [file.toString()], out: config.dataDir };
     const batch = await openCommandBatch(app, trial);
     try {
-      const parts = { ...service, fx, config: { ...config, profiles: { [profile.name]: profile } } };
+      const parts = { ...service, readSecret: app.readSecret, fx, config: { ...config, profiles: { [profile.name]: profile } } };
       const result = await signNow(parts, batch, { root: config.keys[name]?.roots[0], onError: 'failBatch' }, call.signal);
       if (result.kind !== 'done') throw SealError.from(result.kind === 'wait' ? result.reason : result.error);
       return { name, algorithm: algorithmOf(key.keyType, profile), ms: Math.round(fx.clock.monotonic() - began) };

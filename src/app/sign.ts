@@ -107,9 +107,9 @@ function existsAlready(output: Buffer): SealError {
  * @returns why no file was signed, each for a reason of its own @throws SealError when it is none of the files'
  */
 async function signAll(service: SignService, batch: Batch, signal: AbortSignal): Promise<ErrorReport | undefined> {
-  const { fx, config } = service.app;
+  const { fx, config, readSecret } = service.app;
   const { store } = fx;
-  const result = await signNow({ ...service, fx, config }, batch, { root: undefined, onError: 'deliverRest' }, signal);
+  const result = await signNow({ ...service, readSecret, fx, config }, batch, { root: undefined, onError: 'deliverRest' }, signal);
   const documents = await store.documents(batch.id, { omit: ['bytes', 'report'] });
   const left = documents.filter(({ state }) => state !== 'verified' && state !== 'failed');
   const signed = documents.some(({ state }) => state === 'verified');

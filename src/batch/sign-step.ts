@@ -5,13 +5,15 @@ import type { Batch, BatchDocument } from '../model/batch.ts';
 import type { Config } from '../model/config.ts';
 import { done, type StepResult } from '../model/step.ts';
 import type { Effects } from '../ports/effects.ts';
+import type { SecretReader } from '../ports/secrets.ts';
 import { claimSignatures, signDocuments, type ClaimJob, type SigningPool } from '../signer/sign.ts';
 import type { ReleaseVerifier } from '../verify/release.ts';
 import { inModule } from '../ports/log.ts';
 
 export interface SignStepParts {
   readonly fx: Effects;
-  readonly config: Pick<Config, 'dataDir' | 'keys' | 'profiles' | 'tsas'>;
+  readonly config: Pick<Config, 'dataDir' | 'keys' | 'profiles' | 'roots' | 'tsas'>;
+  readonly readSecret: SecretReader;
   readonly pool: SigningPool;
   readonly release: ReleaseVerifier;
 }
@@ -69,8 +71,9 @@ export async function signAndVerify(
  * @param batch of which nothing is being signed now; absent: everything that an earlier process left
  * @throws SealError SEAL-STORE-*, SEAL-DISK-*
  */
-export async function settleDoubts({ fx, config }: Pick<SignStepParts, 'fx' | 'config'>, batch?: string): Promise<void> {
-  if (batch === undefined) await claimSignatures(fx, async (document) => await claimJob({ fx, config }, document));
+export async function settleDoubts(parts: Omit<SignStepParts, 'pool' | 'release'>, batch?: string): Promise<void> {
+  const { fx, config } = parts;
+  if (batch === undefined) await claimSignatures(fx, async (document) => await claimJob(parts, document));
   const ask = Object.values(config.keys).flatMap((key) => (key.source === 'pkcs11' && key.onDoubt === 'ask' ? [key.name] : []));
   const settled = await fx.store.settleDoubts(fx.clock.now(), batch, ask);
   for (const { batch, document, key, outcome } of settled) {
@@ -83,10 +86,22 @@ export async function settleDoubts({ fx, config }: Pick<SignStepParts, 'fx' | 'c
     fx.log.info({ documents: discarded }, 'nothing is lost: documents whose signatures had not left the process are signed anew');
 }
 
-async function claimJob({ fx, config }: Pick<SignStepParts, 'fx' | 'config'>, document: BatchDocument): Promise<ClaimJob | undefined> {
+async function claimJob(
+  { fx, config, readSecret }: Omit<SignStepParts, 'pool' | 'release'>,
+  document: BatchDocument,
+): Promise<ClaimJob | undefined> {
   const batch = await fx.store.batch(document.batch);
   const profile = batch === undefined ? undefined : config.profiles[batch.profile];
-  return profile === undefined ? undefined : { profile, spoolPath: spoolFile(config.dataDir, document.batch, document.seq) };
+  if (batch === undefined || profile === undefined) return undefined;
+  const job = { profile, spoolPath: spoolFile(config.dataDir, document.batch, document.seq) };
+  const reference = config.roots[batch.root]?.documentPassword;
+  if (reference === undefined) return job;
+  try {
+    return { ...job, password: await readSecret(reference) };
+  } catch {
+    // Documents without encryption need none; the others stay in doubt.
+    return job;
+  }
 }
 
 async function sign(

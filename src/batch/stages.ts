@@ -4,7 +4,6 @@ import { SealError } from '../errors.ts';
 import type { Batch } from '../model/batch.ts';
 import type { Config, RootConfig } from '../model/config.ts';
 import type { StepResult } from '../model/step.ts';
-import type { SecretReader } from '../ports/secrets.ts';
 import { admit, resumeClaim, spool } from '../watcher/intake.ts';
 import { materialOf } from './material.ts';
 import type { OnWaiting, Stages } from './runner.ts';
@@ -12,7 +11,6 @@ import { signAndVerify, type SignStepParts } from './sign-step.ts';
 
 export interface StageParts extends SignStepParts {
   readonly config: Config;
-  readonly readSecret: SecretReader;
 }
 
 /** The stages of the product, each by its entry: what the runner executes for a step. */

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { chmod, chown, stat, unlink } from 'node:fs/promises';
+import { chmod, chown, readdir, stat, unlink } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import { withUnixAddress } from './unix-address.ts';
 
@@ -10,6 +10,7 @@ import { withUnixAddress } from './unix-address.ts';
  * secret of its own, told over a channel that both trust already.
  */
 
+const doorName = /^pin-[0-9a-f]{24}\.sock$/;
 /** Longest secret, bytes. */
 const longestSecret = 4096;
 
@@ -66,7 +67,7 @@ export async function offerSecret(directory: string, secret: Buffer): Promise<Se
  * @throws Error when nobody offers it (any more) or it is too long
  */
 export async function takeSecret(directory: string, name: string): Promise<Buffer> {
-  if (!/^pin-[0-9a-f]{24}\.sock$/.test(name)) throw new Error('not the name of an offered secret');
+  if (!doorName.test(name)) throw new Error('not the name of an offered secret');
   const held = Buffer.alloc(longestSecret);
   const passing = Buffer.alloc(longestSecret);
   let length = 0;
@@ -99,4 +100,10 @@ export async function takeSecret(directory: string, name: string): Promise<Buffe
     held.fill(0);
     passing.fill(0);
   }
+}
+
+/** Removes doors whose process was killed: their secrets went with it. Before anything in this directory offers one, and not while another daemon does. */
+export async function removeLeftDoors(directory: string): Promise<void> {
+  const names = await readdir(directory).catch(() => []);
+  for (const name of names.filter((each) => doorName.test(each))) await unlink(`${directory}/${name}`).catch(() => undefined);
 }

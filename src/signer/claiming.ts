@@ -17,6 +17,8 @@ export type ClaimEffects = Pick<Effects, 'clock' | 'documents' | 'keys' | 'log' 
 export interface ClaimJob {
   readonly profile: Profile;
   readonly spoolPath: Path;
+  /** For encrypted documents; zeroed here. */
+  readonly password?: Buffer;
 }
 
 type Made = Extract<Claimed, { kind: 'made' }>;
@@ -71,7 +73,7 @@ async function outcomeOf(
   const document = await fx.store.document(intent.document);
   const job = document === undefined ? undefined : await jobOf(document);
   if (document === undefined || job === undefined) return undefined;
-  const value = await fitting(fx, job, document, intent, claimed);
+  const value = await fitting(fx, job, document, intent, claimed).finally(() => job.password?.fill(0));
   if (value === undefined) return undefined;
   if (job.profile.level !== 'B-B') return { ...place, value };
   const [finished] = await finishDocuments(fx, { profile: job.profile, spoolPath: () => job.spoolPath }, [{ document, value }]);
@@ -81,12 +83,12 @@ async function outcomeOf(
 /** The value with what was signed; undefined when it is the signature of something else: another profile, certificate or document. */
 async function fitting(
   fx: Pick<ClaimEffects, 'documents' | 'log'>,
-  { profile, spoolPath }: ClaimJob,
+  { profile, spoolPath, password }: ClaimJob,
   document: BatchDocument,
   { signingTime, key }: OpenIntent,
   { value, signer }: Made,
 ): Promise<SignatureValue | undefined> {
-  const parameters = signParameters(profile, signer, document, signingTime, undefined);
+  const parameters = signParameters(profile, signer, document, signingTime, password);
   const [prepared] = await fx.documents.prepare([{ path: spoolPath, digests: document.digests, format: profile.format, parameters }]);
   if (prepared?.ok !== true) return undefined;
   const certificate = signer.chain[0] ?? Buffer.alloc(0);

@@ -18,6 +18,7 @@ import type { Extension } from '../../src/authority/extensions.ts';
 import type { KeyKind } from '../../src/authority/signing.ts';
 import type { SignatureAlgorithm } from '../../src/model/algorithms.ts';
 import type { KeyConfig } from '../../src/model/config.ts';
+import type { NewKeyKind } from '../../src/ports/key-management.ts';
 import type { KeySource } from '../../src/ports/keys.ts';
 import type { KeyEffects } from '../../src/signer/keys/effects.ts';
 import type { TestAuthority, TestIdentity } from '../support/authority.ts';
@@ -288,7 +289,8 @@ function qcStatements(type: string): Extension {
   return { oid: oids.qcStatements, critical: false, value };
 }
 
-function algorithmsFor(keyKind: KeyKind): SignatureAlgorithm[] {
+/** All that a key of this kind shall be able to do. */
+export function algorithmsFor(keyKind: KeyKind | NewKeyKind): SignatureAlgorithm[] {
   const digests = ['sha256', 'sha384', 'sha512'] as const;
   if (keyKind === 'ed25519') return [{ digest: 'sha512' }];
   if (!keyKind.startsWith('rsa')) return digests.map((digest) => ({ digest }));
@@ -303,7 +305,13 @@ after(() => {
   if (scratch !== undefined) rmSync(scratch, { recursive: true });
 });
 
-function opensslVerifies(identity: TestIdentity, data: Buffer, signature: Buffer, { digest, padding }: SignatureAlgorithm): boolean {
+/** Whether openssl accepts a signature. */
+export function opensslVerifies(
+  identity: Pick<TestIdentity, 'publicKey'>,
+  data: Buffer,
+  signature: Buffer,
+  { digest, padding }: SignatureAlgorithm,
+): boolean {
   scratch ??= mkdtempSync(`${tmpdir()}/sealtree-verify-`);
   writeFileSync(`${scratch}/key.pem`, identity.publicKey.export({ type: 'spki', format: 'pem' }));
   writeFileSync(`${scratch}/signature`, signature);

@@ -46,6 +46,12 @@ const rows: Readonly<Record<number, Row>> = {
     what: 'PIN entry was cancelled',
     hint: 'enter the PIN with “sealtree key activate”',
   },
+  84: {
+    code: 'SEAL-KEY-MECHANISM',
+    then: 'none',
+    what: 'the driver does not offer this',
+    hint: 'use the program of the card’s maker for it',
+  },
   96: { ...lost, what: 'the card has forgotten the key' },
   99: { ...mechanism, what: 'the key is of another kind than the mechanism' },
   104: { ...mechanism, what: 'the key is not meant for signing' },
