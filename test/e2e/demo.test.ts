@@ -113,7 +113,9 @@ describe('bin/demo', () => {
         detached: [delivery.document, ...(delivery.signature === undefined ? [] : [delivery.signature])],
         ...dssTrust,
       }));
-      const exported = filesBelow(join(directory, 'proof')).map((file) => join(directory, 'proof', file));
+      const exported = filesBelow(join(directory, 'proof'))
+        .filter((file) => file.endsWith('.ers'))
+        .map((file) => join(directory, 'proof', file));
       assert.deepEqual(exported, records.map(({ file }) => file).sort());
       for (const [index, answer] of (await dss(records)).entries()) {
         assert.ok(answer.allPassed, complaints(answer));
