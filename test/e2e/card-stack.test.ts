@@ -187,16 +187,19 @@ describe('a card signs the documents that were shown before its PIN', needs('sof
     assert.deepEqual([own.ledger().intents.signed, own.ledger().intents.doubt], [6, doubt]);
   });
 
-  test('two cards with the same list race for its last documents: each is signed once, and both activations end', async (t) => {
-    cards.set('delay_ms=30');
+  test('two cards with the same documents in their lists race for the last: each is signed once, and both activations end', async (t) => {
+    // Slow until both are active: a list changes with each signature that is begun.
+    cards.set('delay_ms=2000');
     const own = house(t, { one: keyOf(), two: keyOf() });
     await own.daemon(t);
     const first = await waiting(own, 'first', 25);
-    const { sha256 } = await own.stack('one', first);
-    assert.deepEqual(await Promise.all(['one', 'two'].map((key) => own.activateStack(key, testPin, sha256, first))), [
-      'entered',
-      'entered',
-    ]);
+    for (const key of ['one', 'two'])
+      await until(`${key} is active`, async () => {
+        const answer = await own.activateStack(key, testPin, (await own.stack(key, first)).sha256, first);
+        assert.ok(['entered', 'SEAL-KEY-STACK'].includes(answer), answer);
+        return answer === 'entered';
+      });
+    cards.set('delay_ms=30');
     await own.untilDelivered('letters', 'first');
     const counts = await own.proven('letters', 'first', 25);
     assert.equal((counts['one'] ?? 0) + (counts['two'] ?? 0), 25);
