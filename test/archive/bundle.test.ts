@@ -26,7 +26,7 @@ const verified = (output: string): number => output.split('Verification: OK').le
 
 void test(
   'the commands of the README prove a renewed document with openssl alone, and refuse a changed one',
-  needs('openssl'),
+  needs('openssl', 'xxd'),
   async (t) => {
     const hostile = `it's $(touch owned) \`touch owned\` "x" & <b>.txt`;
     const names = [hostile, 'neighbour', 'third'];
@@ -115,7 +115,7 @@ void test('the zip holds what the folder holds, as other programs read it, and i
 
 void test(
   'a document that nobody has any more: the bundle says so, and proves it all the same once it is there',
-  needs('openssl'),
+  needs('openssl', 'xxd'),
   async (t) => {
     const house = await bundleHouse(t, ['letter.pdf', 'other']);
     const hash = createHash('sha256')
@@ -131,3 +131,13 @@ void test(
     assert.equal(verified(await runReadme(proof)), 1);
   },
 );
+
+void test('two independent timestamps: both records are in the bundle, each with its way', needs('openssl', 'xxd'), async (t) => {
+  const house = await bundleHouse(t, ['letter.pdf', 'other'], { timestamps: 2 });
+  const proof = await house.bundle('letter.pdf');
+  for (const name of ['evidence/record.ers', 'evidence/record-2.ers', 'timestamps/1.tst', 'timestamps/record-2-1.tst'])
+    assert.ok(existsSync(join(proof, name)), name);
+  assert.equal(verified(await runReadme(proof)), 1);
+  const html = readFileSync(join(proof, 'proof.html'), 'utf8');
+  assert.ok(html.includes('The way to timestamp 2 of 2') && html.includes('id="t-1-0"'));
+});

@@ -95,7 +95,14 @@ export class BrowserPage {
 /** Chromium without a window. */
 export function chromiumPage(t: TestContext): BrowserPage {
   const home = mkdtempSync(join(tmpdir(), 'sealtree-chromium-'));
-  const args = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-background-networking', '--remote-debugging-pipe'];
+  const args = [
+    '--headless',
+    '--no-sandbox',
+    '--disable-gpu',
+    '--disable-dev-shm-usage',
+    '--disable-background-networking',
+    '--remote-debugging-pipe',
+  ];
   const child = spawn('/usr/bin/chromium', [...args, `--user-data-dir=${home}`, 'about:blank'], {
     stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'],
     detached: true,

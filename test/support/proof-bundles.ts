@@ -23,9 +23,13 @@ export interface BundleHouse {
 }
 
 /** A closed tree of documents that lie in files, with all that renews it. */
-export async function bundleHouse(t: TestContext, names: readonly string[]): Promise<BundleHouse> {
-  const archive = await renewingArchive(t);
-  const { fx, settings, renewing } = archive;
+export async function bundleHouse(
+  t: TestContext,
+  names: readonly string[],
+  settings: Parameters<typeof renewingArchive>[1] = {},
+): Promise<BundleHouse> {
+  const archive = await renewingArchive(t, settings);
+  const { fx, renewing } = archive;
   const files = nodeFiles();
   t.after(() => files.close());
   const directory = await temporaryDirectory(t);
@@ -37,7 +41,7 @@ export async function bundleHouse(t: TestContext, names: readonly string[]): Pro
   const run = (name: string, zip = false): Promise<ExportResult> =>
     exportRecords(
       context,
-      settings.trust,
+      archive.settings.trust,
       { what: [name.startsWith('SHA256:') ? name : join(given, name)], format: 'bundle', zip, out: join(directory, 'proof') },
       { progress: () => undefined, signal: AbortSignal.timeout(60_000) },
     );
@@ -56,7 +60,7 @@ export async function bundleHouse(t: TestContext, names: readonly string[]): Pro
       );
       await fx.store.addRehashed(digest, objects);
       await rehashLinks(fx, known, digest);
-      await renewing.whileAlone(() => rehashTrees(fx, settings, { digest, n: 1, actor: 'test' }));
+      await renewing.whileAlone(() => rehashTrees(fx, archive.settings, { digest, n: 1, actor: 'test' }));
       await settle(archive);
     },
     run,

@@ -7,6 +7,7 @@ import type { TestContext } from 'node:test';
 /** Programs and modules that prove our output but are not ours. `bin/test` with CI=true installs them (test/setup). */
 const found: Record<string, () => boolean> = {
   openssl: () => runs('openssl', ['version']),
+  xxd: () => runs('xxd', ['-v']),
   gcc: () => runs('gcc', ['--version']),
   qpdf: () => runs('qpdf', ['--version']),
   pdfsig: () => runs('pdfsig', ['-v']),
@@ -25,6 +26,7 @@ const found: Record<string, () => boolean> = {
 };
 export type Tool =
   | 'openssl'
+  | 'xxd'
   | 'gcc'
   | 'qpdf'
   | 'pdfsig'
