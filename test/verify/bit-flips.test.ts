@@ -47,6 +47,22 @@ const free: readonly { readonly from: number; readonly to: number; readonly mask
   },
 ];
 
+/** Bytes in which DSS accepts a bit that we refuse: nothing is proven otherwise, but the bytes are not those that were written. */
+const onlyDss: readonly { readonly bytes: readonly number[]; readonly why: string }[] = [
+  { bytes: span(9, 20), why: 'digestAlgorithms of the record: DSS does not look at the list' },
+  { bytes: [34], why: 'the tag of digestAlgorithm [0]: DSS takes the digest of the timestamp where it finds none' },
+  { bytes: span(200, 208), why: 'the content type of the token’s ContentInfo: DSS takes it for SignedData whatever it says' },
+  { bytes: [252], why: 'the tag of the OCTET STRING around the TSTInfo: DSS takes its content' },
+  {
+    bytes: [723, 743, 1379, 1395],
+    why: '“critical” of an extension in a certificate: DSS reads any value but 0 as TRUE, and encodes the certificate anew before it checks the signature',
+  },
+];
+
+function span(from: number, to: number): number[] {
+  return Array.from({ length: to - from + 1 }, (_, n) => from + n);
+}
+
 /** Of a bit that may turn. */
 function reasonOf(bit: number): string | undefined {
   const place = bit >> 3;
@@ -118,7 +134,8 @@ void test(
       const answers = await dss(part.map((bit) => ({ file: put(`${bit}.ers`, flipped(bit)), ...common })));
       part.forEach((bit, n) => {
         const indication = answers[n]?.evidenceRecords[0]?.indication;
-        if (indication === 'PASSED') assert.ok(reasonOf(bit) !== undefined, `DSS accepts bit ${bit & 7} of byte ${bit >> 3}`);
+        const known = reasonOf(bit) ?? onlyDss.find(({ bytes }) => bytes.includes(bit >> 3))?.why;
+        if (indication === 'PASSED') assert.ok(known !== undefined, `DSS accepts bit ${bit & 7} of byte ${bit >> 3}`);
       });
     }
   },
