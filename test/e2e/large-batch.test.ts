@@ -48,7 +48,7 @@ describe(`a batch of ${entries} documents`, () => {
     placeMany(house);
     // As bin/sealtree does.
     process.env['MALLOC_ARENA_MAX'] ??= '2';
-    const daemon = new Daemon(house.directory, [...sealtree, 'run', '--once', '--config', house.config]);
+    const daemon = new Daemon(house.directory, ['--max-old-space-size=1024', ...sealtree, 'run', '--once', '--config', house.config]);
     t.after(() => daemon.kill());
     let highest = 0;
     while (daemon.running) {
