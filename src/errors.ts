@@ -9,6 +9,7 @@ export const codes = {
   'SEAL-CONFIG-MISSING': { exit: 78, retryable: false, what: 'no configuration file was found' },
   'SEAL-CONFIG-SECRET': { exit: 78, retryable: false, what: 'a secret cannot be read or is not kept private' },
   'SEAL-CONFIG-PROFILE': { exit: 78, retryable: false, what: 'a signing profile cannot work as configured' },
+  'SEAL-CONFIG-TRUST': { exit: 78, retryable: false, what: 'a certificate file that the configuration trusts cannot be read' },
   'SEAL-INTERNAL': { exit: 70, retryable: false, what: 'a defect of Sealtree itself' },
   'SEAL-INTERRUPTED': { exit: 130, retryable: true, what: 'stopped by a signal' },
   'SEAL-NOT-PERMITTED': { exit: 77, retryable: false, what: 'the caller may not do this' },

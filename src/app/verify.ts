@@ -13,7 +13,7 @@ import type { Effects } from '../ports/effects.ts';
 import type { Path } from '../ports/files.ts';
 import type { RevocationData } from '../ports/revocation.ts';
 import type { Call } from './context.ts';
-import { readTrust } from './trust.ts';
+import { readCertificateFiles, readTrust } from './trust.ts';
 import { EvidenceIndex } from './verify-evidence.ts';
 import { demandFile, documentOf, filesToVerify } from './verify-files.ts';
 
@@ -129,7 +129,7 @@ async function verifyChunk(
 async function optionsOf(fx: VerifyEffects, config: Pick<Config, 'trust'> | undefined, args: VerifyArgs): Promise<VerifyOptions> {
   const files =
     args.trust.length > 0
-      ? await readTrust(fx, { anchors: args.trust, certificates: [] })
+      ? { anchors: await readCertificateFiles(fx, args.trust), certificates: [] }
       : config === undefined
         ? { anchors: [], certificates: [] }
         : await readTrust(fx, config.trust);

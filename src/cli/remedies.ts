@@ -6,6 +6,7 @@ export const remedies: Readonly<Record<ErrorCode, string>> = {
   'SEAL-CONFIG-INVALID': 'correct the lines that the message names; roots.example.yaml explains every setting',
   'SEAL-CONFIG-MISSING': 'name the file with --config, or create one with “sealtree init”',
   'SEAL-CONFIG-SECRET': 'let the secret be a file of its own, owned by the daemon’s user, mode 0600, or a systemd credential',
+  'SEAL-CONFIG-TRUST': 'let trust.anchors and trust.certificates name files with certificates, PEM or DER, that the daemon’s user can read',
   'SEAL-CONFIG-PROFILE': 'choose a format, level and packaging that “sealtree check” accepts',
   'SEAL-INTERNAL': 'report it with the log lines around it; the batch goes on by itself or with “batch retry”',
   'SEAL-INTERRUPTED': 'repeat the command; a batch goes on when the daemon runs again',

@@ -1,11 +1,12 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { isMap, isScalar, LineCounter, parseDocument, type Document, type ErrorCode, type YAMLParseError } from 'yaml';
+import { isMap, isScalar, LineCounter, parseDocument, type Document, type YAMLParseError } from 'yaml';
 import type { z } from 'zod';
 import { SealError } from '../errors.ts';
 import type { Config } from '../model/config.ts';
 import { resolveConfig } from './resolve.ts';
 import { fileSchema } from './schema.ts';
+import { syntaxWords } from './syntax-words.ts';
 
 const maxBytes = 4 * 2 ** 20;
 
@@ -75,15 +76,9 @@ function syntaxProblems(errors: readonly Pick<YAMLParseError, 'code' | 'message'
   const broken = errors.find(({ code }) => code !== 'DUPLICATE_KEY');
   return (broken === undefined ? errors : [broken]).map(({ code, message, pos }) => {
     const { line, col } = lines.linePos(pos[0]);
-    return { path: [], message: syntaxWords[code] ?? message, line, column: col };
+    return { path: [], message: syntaxWords(code, message), line, column: col };
   });
 }
-
-/** For the mistakes that people make most. */
-const syntaxWords: Partial<Record<ErrorCode, string>> = {
-  TAB_AS_INDENT: 'a tab stands before the setting: indent with spaces',
-  DUPLICATE_KEY: 'this setting stands here twice: keep one of the two',
-};
 
 /** A union reports the branch that came nearest: the one whose problems lie deepest. */
 function flatten(issues: readonly z.core.$ZodIssue[], base: readonly PropertyKey[] = []): ConfigProblem[] {

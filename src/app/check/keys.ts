@@ -48,6 +48,9 @@ const codeOf: Readonly<Record<Exclude<KeyView['state'], 'ready' | 'closed' | 'pi
   'pin-locked': 'SEAL-KEY-PIN-LOCKED',
 };
 
+/** Errors whose messages do not name the file. */
+const withoutPlace: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['SEAL-INPUT-MISSING', 'SEAL-DISK-IO']);
+
 function checkState({ name, state, reason, error, certificate, stack }: KeyView, { sign }: KeyCheckOptions): Finding {
   const what = `key ${name}`;
   if (state === 'closed') return warning(what, `not tried: ${reason ?? ''}`);
@@ -61,6 +64,7 @@ function checkState({ name, state, reason, error, certificate, stack }: KeyView,
       what,
       new SealError(error?.code ?? codeOf[state], `${state}${reason === undefined ? '' : `: ${reason}`}`, {
         hint: error?.hint ?? 'see “sealtree key list”',
+        ...(error?.where === undefined || !withoutPlace.has(error.code) ? {} : { where: error.where }),
       }),
     );
   const { subject = '', daysLeft = 0 } = certificate ?? {};
