@@ -66,9 +66,8 @@ describe('cards outlive the daemon, from end to end', needs('softhsm', 'softhsm-
     cards.set('delay_ms=1000');
     own.place('letters', 'locked', Object.fromEntries(documents));
     for (const after of [2, 4]) {
-      // Ended between two signatures: the card is at the next one for a second.
       await until(`${after} signatures`, () => own.signed() >= after);
-      await until('the next one is asked for', () => own.ledger().intents.open > 0);
+      // The card is at the next one, for a second; whenever the kill comes, nothing may be in doubt.
       await sleep(300);
       await daemon.kill();
       daemon = await own.daemon(t);
