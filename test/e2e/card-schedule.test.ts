@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { rmSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { testAuthority } from '../support/authority.ts';
@@ -38,9 +38,7 @@ describe(
     });
     const houseOf = (t: TestContext, settings: CardSettings): CardHouse => {
       const house = new CardHouse(authority, settings);
-      t.after(() => {
-        rmSync(house.directory, { recursive: true, force: true });
-      });
+      t.after(() => house.remove());
       writeFileSync(join(house.directory, 'pin'), testPin, { mode: 0o600 });
       return house;
     };

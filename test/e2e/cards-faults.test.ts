@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { rmSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { testAuthority } from '../support/authority.ts';
 import { faultyCards } from '../support/p11-shim.ts';
@@ -37,9 +36,7 @@ describe('a card that fails in the middle of a batch', needs('softhsm', 'softhsm
         };
       };
       const own = new CardHouse(authority, { keys: { left: keyOf('left'), right: keyOf('right') }, roots: { letters: ['left', 'right'] } });
-      t.after(() => {
-        rmSync(own.directory, { recursive: true, force: true });
-      });
+      t.after(() => own.remove());
       await own.daemon(t);
       for (const name of ['left', 'right']) assert.equal(await own.activate(name, testPin), 'ready');
       cards.set('delay_ms=400');

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { rmSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { testAuthority } from '../support/authority.ts';
 import { faultyCards } from '../support/p11-shim.ts';
@@ -30,9 +29,7 @@ describe('an individual card asks its PIN for each document', needs('softhsm', '
     const keys = { person: keyOf('person', kind), machine: keyOf('machine', {}) };
     const roots = { contracts: ['person'], letters: ['machine'], ...more };
     const made = new CardHouse(authority, { keys: keys as never, roots });
-    t.after(() => {
-      rmSync(made.directory, { recursive: true, force: true });
-    });
+    t.after(() => made.remove());
     return { cards, house: made };
   };
   /** A document that waits for its PIN. @param before one that was offered earlier: it is offered anew, or another one */

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { readdirSync, writeFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { testAuthority } from '../support/authority.ts';
@@ -24,9 +24,7 @@ describe('cards outlive the daemon, from end to end', needs('softhsm', 'softhsm-
     const { module, environment } = cards;
     const key = { source: 'pkcs11', module, environment, token: { label: 'card' }, key: { id: '01' }, chain: ['./issuing.pem'], ...more };
     const made = new CardHouse(authority, { keys: { card: key }, roots: { letters: { keys: ['card'], ...root } }, profile });
-    t.after(() => {
-      rmSync(made.directory, { recursive: true, force: true });
-    });
+    t.after(() => made.remove());
     return { cards, house: made };
   };
 

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { rmSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { testAuthority } from '../support/authority.ts';
 import { faultyCards } from '../support/p11-shim.ts';
@@ -30,9 +29,7 @@ describe('a reader with a pad asks for the PIN itself', needs('softhsm', 'sofths
       chain: ['./issuing.pem'],
     };
     const own = new CardHouse(authority, { keys: { card: { ...key, ...settings } }, roots: { letters: ['card'] } });
-    t.after(() => {
-      rmSync(own.directory, { recursive: true, force: true });
-    });
+    t.after(() => own.remove());
     return { cards, own };
   };
   const activate = (own: CardHouse) => own.run('key', 'activate', 'card');

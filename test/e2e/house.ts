@@ -22,6 +22,7 @@ export type Tree = 'incoming' | 'outgoing' | 'failed' | 'done';
 /** A directory that `sealtree init` made, with the settings that tests need: short times. */
 export class House {
   readonly directory: string;
+  readonly #daemons: Daemon[] = [];
 
   constructor(directory: string) {
     this.directory = directory;
@@ -70,7 +71,15 @@ export class House {
 
   /** `sealtree run`, just started; whoever starts it ends it. */
   start(): Daemon {
-    return new Daemon(this.directory, [...sealtree, 'run', '--config', this.config]);
+    const daemon = new Daemon(this.directory, [...sealtree, 'run', '--config', this.config]);
+    this.#daemons.push(daemon);
+    return daemon;
+  }
+
+  /** Ends its daemons, then takes it away: what still runs would write into it meanwhile, as card processes do for a moment. */
+  async remove(): Promise<void> {
+    await Promise.all(this.#daemons.map((daemon) => daemon.kill()));
+    rmSync(this.directory, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
   }
 
   /** Edits the configuration as a careful person would: only what `change` names. @param file another one to write it to */

@@ -1,4 +1,3 @@
-import { rmSync } from 'node:fs';
 import { testAuthority } from '../support/authority.ts';
 import { PcscStack, type VirtualCard } from '../support/pcsc.ts';
 import { CardHouse, type CardSettings } from './card-house.ts';
@@ -27,9 +26,7 @@ export async function insert(t: TestContext, ...cards: VirtualCard[]): Promise<P
 /** A house that ends with the test. */
 export function houseOf(t: TestContext, settings: CardSettings): CardHouse {
   const house = new CardHouse(authority, settings);
-  t.after(() => {
-    rmSync(house.directory, { recursive: true, force: true });
-  });
+  t.after(() => house.remove());
   return house;
 }
 
