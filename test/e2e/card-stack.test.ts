@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { readFileSync, rmSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { testAuthority } from '../support/authority.ts';
@@ -37,9 +37,7 @@ describe('a card signs the documents that were shown before its PIN', needs('sof
   };
   const house = (t: TestContext, keys: Record<string, Record<string, unknown>> = { card: keyOf() }): CardHouse => {
     const own = new CardHouse(authority, { keys, roots: { letters: Object.keys(keys) } });
-    t.after(() => {
-      rmSync(own.directory, { recursive: true, force: true });
-    });
+    t.after(() => own.remove());
     return own;
   };
   /** A batch whose documents wait for the card. @returns its id */
@@ -53,6 +51,15 @@ describe('a card signs the documents that were shown before its PIN', needs('sof
   const audit = async (own: CardHouse, action: string): Promise<AuditView[]> => {
     const rows = JSON.parse((await own.run('audit', 'show', '--limit', '10000', '--json')).stdout) as AuditView[];
     return rows.filter((row) => row.action === action);
+  };
+
+  /** Its process is gone without a word, as after a power cut. */
+  const endCard = ({ directory }: CardHouse): void => {
+    const run = join(directory, 'data', 'run');
+    const records = readdirSync(run).filter((name) => name.endsWith('.card'));
+    assert.equal(records.length, 1);
+    const { pid } = JSON.parse(readFileSync(join(run, records[0] ?? ''), 'utf8')) as { pid: number };
+    process.kill(pid, 'SIGKILL');
   };
 
   test('shown, entered, signed: exactly these; a later batch waits and status says for what; then the next list', async (t) => {
@@ -169,13 +176,14 @@ describe('a card signs the documents that were shown before its PIN', needs('sof
 
   test('what is in doubt counts: its document waits for the next list', async (t) => {
     cards.set('delay_ms=600');
-    const own = house(t, { card: keyOf({ keepAlive: '0s' }) });
+    const own = house(t);
     let daemon = await own.daemon(t);
     const first = await waiting(own, 'first', 6);
     const { sha256 } = await own.stack('card', first);
     assert.equal(await own.activateStack('card', testPin, sha256, first), 'entered');
     await until('one is signed', () => own.signed() >= 1);
     await daemon.kill();
+    endCard(own);
     daemon = await own.daemon(t);
     await own.untilKey('card', 'pin-needed');
     const { signed, doubt } = own.ledger().intents;
