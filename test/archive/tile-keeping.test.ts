@@ -4,12 +4,13 @@ import { dirname, join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { Closing } from '../../src/archive/closing.ts';
 import { checkArchive } from '../../src/archive/check.ts';
-import { leavesOfHash, recordsOfLeaf, recordsOfTree } from '../../src/archive/evidence.ts';
+import { leavesOfHash, recordsOfLeaf, recordsOfTree, type ProducedRecord } from '../../src/archive/evidence.ts';
 import { rehashLinks } from '../../src/archive/rehash-own.ts';
 import { rehashTrees } from '../../src/archive/rehash.ts';
 import { fileTrees } from '../../src/archive/tile-keeping.ts';
 import { levelsAbove } from '../../src/archive/tree.ts';
 import { sha256 } from '../../src/formats/digests.ts';
+import { parseEvidenceRecord } from '../../src/formats/ers.ts';
 import { tileChecks } from '../../src/formats/tile-file.ts';
 import { openStore } from '../../src/store/sqlite.ts';
 import { appendDocuments, documentHash, testArchive, type TestArchive } from '../support/archive.ts';
@@ -34,6 +35,10 @@ async function reader(t: TestContext, { file, clock }: TestArchive): Promise<Sto
   t.after(() => store.close());
   return store;
 }
+
+/** The reduced hash trees of a record, chain by chain. */
+const pathsOf = (record: ProducedRecord | undefined): unknown =>
+  parseEvidenceRecord(record?.der ?? Buffer.alloc(0)).chains.map((chain) => chain.timestamps.map(({ reducedHashtree }) => reducedHashtree));
 
 async function record({ fx, settings }: TestArchive, name: string): Promise<Buffer> {
   const [leaf] = await leavesOfHash(fx, documentHash(name));
@@ -199,7 +204,8 @@ void test('hashes of a large renewal move into tile files, too: records and thei
     ],
   );
   const [after] = await recordsOf(archive, documentHash('4711', 'sha512'));
-  assert.equal(after?.der.length, before?.der.length);
+  // The paths, not the bytes: newer CRLs have been put into the tokens meanwhile.
+  assert.deepEqual(pathsOf(after), pathsOf(before));
   const { indication } = verdict(archive, after?.der ?? Buffer.alloc(0), { '4711': Buffer.from('document 4711') });
   assert.equal(indication, 'PASSED');
   assert.deepEqual(await findings(archive), []);
