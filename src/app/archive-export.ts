@@ -126,14 +126,22 @@ async function* exported(
   const maker = new RecordMaker(context.fx, context.trust);
   let done = 0;
   for await (const page of selected(context.fx, selection)) {
-    for (let at = 0; at < page.length; at += parallel) {
+    for (let at = 0; at < page.length;) {
       signal.throwIfAborted();
-      const some = page.slice(at, at + parallel);
+      const some = apart(page.slice(at, at + parallel));
+      at += some.length;
       yield* await Promise.all(some.map(async (wanted) => await exportOne(context, maker, manner, wanted)));
       done += some.length;
       progress({ what: 'proofs', ...(some.at(-1)?.position ?? { done }) });
     }
   }
+}
+
+/** Those in front that go to different places, on any file system: of two for one place the second must see what the first has written. */
+function apart(page: readonly Wanted[]): readonly Wanted[] {
+  const places = page.map(({ name }) => name.toString().toLowerCase());
+  const end = places.findIndex((place, at) => places.indexOf(place) < at);
+  return end < 0 ? page : page.slice(0, end);
 }
 
 interface Manner {

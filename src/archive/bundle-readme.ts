@@ -1,4 +1,5 @@
 import { longest, readable, recordFile, stampName, type ProofView } from './bundle-view.ts';
+import { displayName } from '../formats/names.ts';
 import type { ProofStamp } from './bundle-stamps.ts';
 
 /** Words in a shell, whatever is in them. */
@@ -21,7 +22,7 @@ export function bundleReadme(view: ProofView): string {
     'with the hashes of others into one tree, and a timestamp authority signed the top of that tree together with the time. Change one bit of',
     'the document, and its hash does not lead to that top any more.',
     '',
-    `Proven since   ${readable(since)}, by ${stamps[0]?.authority ?? ''}`,
+    `Proven since   ${readable(since)}, by ${displayName(stamps[0]?.authority ?? '')}`,
     `Proves until   ${readable(until)}: then the certificates or the algorithms of the newest timestamp end`,
     'Renewed proof  The archive renews its timestamps before they end. Ask its keeper for the renewed proof and name the hash of the document.',
     `The keeper's command is: ${view.command}`,

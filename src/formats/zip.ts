@@ -178,6 +178,8 @@ function openMember(source: ByteSource, entry: Entry, budget: { left: number }):
     return rangeSource(source, data);
   }
   if (method !== 8) throw invalid(`${displayName(name)} is packed by method ${method}, which is not read`);
+  // Blocks without content may be repeated at will; an honest packer adds a few bytes to each 16 KiB.
+  if (data.length > 2 * size + 1024) throw invalid(`${displayName(name)} is packed into more bytes than it has`);
   if (size > budget.left) throw exceeded(`${zipLimits.unpacked} bytes unpacked`);
   budget.left -= size;
   const bytes = inflated(source.read(data.offset, data.length), size);

@@ -16,7 +16,8 @@ export const migrations: readonly string[] = [schema1, schemaRenewals, schemaTal
 const applicationId = 0x5345414c;
 
 /**
- * Brings the schema to this version. What exists is copied to `<file>.before-<version>` first, and each step is one transaction.
+ * Brings the schema to this version. What exists is copied to `<file>.before-<version>` first; all steps are one transaction, so that what an
+ * interrupted migration leaves is what was there, and the next one copies it again.
  * @param steps another list than the built-in one: for tests
  * @throws SealError SEAL-STORE-SCHEMA for a newer schema, for another program's database, and for an older one opened for reading;
  *   errors of SQLite as they are
@@ -35,13 +36,11 @@ export function migrate(db: Database, steps: readonly string[] = migrations): vo
       hint: 'start the daemon once: it migrates the database',
     });
   if (version > 0) backUp(db, `${db.name}.before-${steps.length}`);
-  for (let step = version; step < steps.length; step++) {
-    db.transaction(() => {
-      db.exec(steps[step] ?? '');
-      db.pragma(`application_id = ${applicationId}`);
-      db.pragma(`user_version = ${step + 1}`);
-    }).immediate();
-  }
+  db.transaction(() => {
+    for (const step of steps.slice(version)) db.exec(step);
+    db.pragma(`application_id = ${applicationId}`);
+    db.pragma(`user_version = ${steps.length}`);
+  }).immediate();
 }
 
 function schemaVersion(db: Database): number {

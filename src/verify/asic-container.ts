@@ -100,6 +100,11 @@ export class AsicContainer {
     });
   }
 
+  /** Objects that a manifest names and that are not there. */
+  absent({ references }: AsicManifest): string[] {
+    return references.flatMap(({ name }) => (this.#members.has(name) ? [] : [displayName(name)]));
+  }
+
   /** The document of a signature that lies beside it. @param name as reports show it */
   documentOf(name: string): NamedSource | undefined {
     const document = /^(.+)\.(p7s|sig)$/i.exec(name)?.[1];

@@ -1,6 +1,7 @@
 import { AsicContainer, type AsicPart } from './asic-container.ts';
 import { looksLikeSignedData } from '../formats/cms.ts';
 import { bufferSource } from '../formats/memory-source.ts';
+import { displayName } from '../formats/names.ts';
 import { verifyCmsFile, type CmsFindings } from './cms-files.ts';
 import { judgeRecord, provenBy, verifyEvidence } from './evidence-files.ts';
 import { looksLikePdf, verifyPdfFile } from './pdf-files.ts';
@@ -69,7 +70,12 @@ function verifySignature(context: VerifyContext, container: AsicContainer, into:
   if (manifest === undefined && container.objects.length !== 1) into.problems.push(failed(`${name}: no manifest says what it signs`));
   collect(into, verifyCmsFile(context, inputOf({ name, source: bufferSource(bytes) }, signed), Math.min(context.options.at, provenAt)));
   for (const wrong of manifest === undefined ? [] : container.mismatches(manifest)) into.problems.push(failed(`${name}: ${wrong}`));
-  for (const covered of manifest?.references.map((reference) => reference.name) ?? container.objects.map((object) => object.name))
+  for (const absent of manifest === undefined ? [] : container.absent(manifest))
+    into.problems.push({
+      verdict: { indication: 'INDETERMINATE', subIndication: 'SIGNED_DATA_NOT_FOUND' },
+      message: `${name}: ${absent} is signed and not in the container`,
+    });
+  for (const covered of manifest?.references.map((reference) => displayName(reference.name)) ?? container.objects.map((one) => one.name))
     into.covered.add(covered);
 }
 

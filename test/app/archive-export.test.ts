@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { exportRecords, type ExportArgs, type ExportResult } from '../../src/app/archive-export.ts';
@@ -164,4 +164,23 @@ void test('an unknown format is refused before anything is written', async (t) =
   const { out, run } = await exports(t);
   await assert.rejects(run({ all: true, format: 'constructor' }), { code: 'SEAL-USAGE' });
   assert.ok(!existsSync(out));
+});
+
+void test('files of one name from two directories never share a place: the second is refused, not mixed with the first', async (t) => {
+  const { out, batch, close, run } = await exports(t);
+  await batch('first', ['a.txt', 'b.txt']);
+  await close();
+  const home = await temporaryDirectory(t);
+  const [one, other] = ['a', 'b'].map((name) => join(home, name, 'same.txt')) as [string, string];
+  for (const [path, name] of [
+    [one, 'a.txt'],
+    [other, 'b.txt'],
+  ] as const) {
+    mkdirSync(join(path, '..'));
+    writeFileSync(path, documentBytes(name));
+  }
+  const { records, missing } = await run({ what: [one, other], format: 'bundle', zip: true });
+  assert.deepEqual([records.map(({ state }) => state), missing.map(({ error }) => error.code)], [['written'], ['SEAL-DOC-NAME']]);
+  const zip = readFileSync(join(out, 'same.txt.proof.zip'));
+  assert.ok(zip.includes(documentHash('a.txt').toString('hex')) && !zip.includes(`"object":"${documentHash('b.txt').toString('hex')}`));
 });

@@ -51,6 +51,8 @@ sys.stdout.buffer.write(out.getvalue())`;
 });
 
 const bomb = Buffer.alloc(1_000_000);
+/** Blocks that hold nothing, then the end: 500,000 bytes that unpack to none. */
+const emptyBlocks = Buffer.concat([...Array.from({ length: 100_000 }, () => Buffer.from('000000ffff', 'hex')), Buffer.from('010000ffff', 'hex')]);
 const hostile: readonly (readonly [string, RegExp, () => Buffer])[] = [
   ['a name twice', /is there twice/, () => makeZip([text('a'), text('a')])],
   ['a name that leads elsewhere', /the name .* is none/, () => makeZip([text('../a')])],
@@ -80,6 +82,7 @@ const hostile: readonly (readonly [string, RegExp, () => Buffer])[] = [
     /more than \d+ bytes unpacked/,
     () => makeZip(Array.from({ length: 300 }, (_, n) => ({ name: `${n}`, bytes: bomb, packed: true }))),
   ],
+  ['packed bytes without content', /packed into more/, () => makeZip([{ name: 'a', bytes: emptyBlocks, method: 8, size: 3 }])],
   ['no zip', /no end of central directory/, () => Buffer.from('PK\x03\x04 and nothing else')],
 ];
 

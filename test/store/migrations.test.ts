@@ -77,6 +77,21 @@ test('a migration that fails changes nothing, and the next try replaces what it 
   assert.equal(existsSync(`${file}.before-${migrations.length + 1}.tmp`), false);
 });
 
+test('a migration over several versions is whole or not at all: the copy of what was there stays', async (t) => {
+  const file = await filled(t);
+  const db = new Database(file);
+  t.after(() => db.close());
+  const steps = [...migrations, 'CREATE TABLE later (n INTEGER) STRICT'];
+  assert.throws(() => {
+    migrate(db, [...steps, 'INSERT INTO nowhere VALUES (1)']);
+  }, /no such table: nowhere/);
+  assert.equal(db.pragma('user_version', { simple: true }), migrations.length);
+  migrate(db, [...steps, 'CREATE TABLE latest (n INTEGER) STRICT']);
+  const backup = new Database(`${file}.before-${steps.length + 1}`, { readonly: true });
+  t.after(() => backup.close());
+  assert.equal(backup.pragma('user_version', { simple: true }), migrations.length);
+});
+
 test('a reader does not migrate', async (t) => {
   const file = await filled(t);
   change(file, 'PRAGMA user_version = 0');

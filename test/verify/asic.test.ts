@@ -6,6 +6,7 @@ import { asicMimeType, encodeEvidenceRecordManifest, evidenceRecordNames, type A
 import { digestOf } from '../../src/formats/digests.ts';
 import { encodeEvidenceRecord } from '../../src/formats/ers-write.ts';
 import { loadXml } from '../../src/formats/xml.ts';
+import { signDocument } from '../formats/signing.ts';
 import { testAuthority } from '../support/authority.ts';
 import { initialChains, renewHashTree, renewTimestamp } from '../support/evidence.ts';
 import { dss } from '../support/judges.ts';
@@ -141,6 +142,25 @@ void test('containers that were changed do not pass, and say why', () => {
     assert.deepEqual(words(report), [word], `${name}: ${reasons.join('; ')}`);
     assert.ok(reasons.length > 0, name);
   }
+});
+
+void test('a signed document that was taken out of its container leaves the verdict open', async () => {
+  const manifest = encodeEvidenceRecordManifest({
+    covers: 'META-INF/signature001.p7s',
+    references: Object.entries(objects).map(([name, bytes]) => ({ name, digest: 'sha256', value: digestOf('sha256', bytes) })),
+  });
+  const signature = await signDocument(authority.issue({ keyType: 'p256' }), manifest);
+  const made = (inside: Readonly<Record<string, Buffer>>): Buffer =>
+    makeZip([
+      mimetype,
+      ...Object.entries(inside).map(([name, bytes]) => ({ name, bytes })),
+      { name: 'META-INF/ASiCManifest001.xml', bytes: manifest },
+      { name: 'META-INF/signature001.p7s', bytes: signature },
+    ]);
+  assert.equal(verified(made(objects)).indication, 'TOTAL-PASSED');
+  const { indication, subIndication, errors } = verified(made({ 'invoice.xml': invoice }));
+  assert.deepEqual([indication, subIndication], ['INDETERMINATE', 'SIGNED_DATA_NOT_FOUND']);
+  assert.match(errors.join(), /letter & more\.txt/);
 });
 
 void test('EU DSS says the same of the sound containers, and passes none that we refuse', needs('dss'), async (t) => {
