@@ -1,7 +1,8 @@
 import { check, type CheckOptions, type Finding } from './app/check/check.ts';
 import type { App, Call } from './app/context.ts';
 import { LiveConfig } from './app/live-config.ts';
-import { isOperation, perform, type OperationName } from './app/operations.ts';
+import { isOperation, perform } from './app/operations.ts';
+import type { OperationName } from './app/operation-types.ts';
 import { demandUnowned } from './app/own-roots.ts';
 import { runService, type RunOutcome } from './app/run.ts';
 import { openService, type Service } from './app/service.ts';

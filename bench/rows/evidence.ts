@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { recordsOfTree } from '../../src/archive/evidence.ts';
+import { recordsOfTree } from '../../src/archive/tree-records.ts';
 import { print } from '../measure.ts';
 import { anchoredDay } from '../archive.ts';
 

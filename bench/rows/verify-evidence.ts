@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { recordsOfTree } from '../../src/archive/evidence.ts';
+import { recordsOfTree } from '../../src/archive/tree-records.ts';
 import { digestOf } from '../../src/formats/digests.ts';
 import { writePem } from '../../src/formats/pem.ts';
 import { TrustKeeper, VerifyContext } from '../../src/verify/context.ts';

@@ -1,4 +1,4 @@
-import type { ProducedRecord } from '../archive/evidence.ts';
+import type { ProducedRecord } from '../archive/produced-record.ts';
 import { SealError } from '../errors.ts';
 import { asicMimeType, encodeEvidenceRecordManifest, evidenceRecordNames } from '../formats/asic.ts';
 import { digestLengths } from '../formats/digests.ts';

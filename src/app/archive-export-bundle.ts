@@ -1,5 +1,5 @@
 import { bundleFiles, proofMark, type BundleFile, type Proof, type ProofObject } from '../archive/bundle.ts';
-import type { ProducedRecord } from '../archive/evidence.ts';
+import type { ProducedRecord } from '../archive/produced-record.ts';
 import { materialBlobs } from '../archive/material-blobs.ts';
 import { SealError } from '../errors.ts';
 import { digestLengths, sha256 } from '../formats/digests.ts';

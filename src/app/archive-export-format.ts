@@ -1,4 +1,4 @@
-import type { ProducedRecord } from '../archive/evidence.ts';
+import type { ProducedRecord } from '../archive/produced-record.ts';
 import type { Trust } from '../pki/trust.ts';
 import type { Effects } from '../ports/effects.ts';
 import type { ExportFile } from './archive-export-write.ts';

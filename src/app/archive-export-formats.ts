@@ -2,7 +2,7 @@ import { asicOf } from './archive-export-asic.ts';
 import { bundleOf } from './archive-export-bundle.ts';
 import type { ExportFormat } from './archive-export-format.ts';
 import type { Recognition } from './archive-export-write.ts';
-import type { ProducedRecord } from '../archive/evidence.ts';
+import type { ProducedRecord } from '../archive/produced-record.ts';
 import { SealError } from '../errors.ts';
 import { parseEvidenceRecord, recordLimits } from '../formats/ers.ts';
 import { xmlersNamespace } from '../formats/xmlers-write.ts';

@@ -1,4 +1,5 @@
-import { RecordMaker, type ProducedRecord } from '../archive/evidence.ts';
+import { RecordMaker } from '../archive/evidence.ts';
+import type { ProducedRecord } from '../archive/produced-record.ts';
 import { asSealError, SealError } from '../errors.ts';
 import { displayName, joinPath } from '../formats/names.ts';
 import type { Trust } from '../pki/trust.ts';

@@ -5,7 +5,7 @@ import { directoryName, displayName, joinPath } from '../formats/names.ts';
 import type { Leaf, Tree } from '../model/archive.ts';
 import { readCertificates, type Trust } from '../pki/trust.ts';
 import type { Effects } from '../ports/effects.ts';
-import type { DocumentSearch, FoundDocument } from '../ports/store.ts';
+import type { DocumentSearch, FoundDocument } from '../ports/archive-store.ts';
 import { leavesOf } from './archive-objects.ts';
 import { mustFind } from './batches.ts';
 import type { App, Call } from './context.ts';

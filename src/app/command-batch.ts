@@ -7,7 +7,7 @@ import type { DigestAlgorithm } from '../model/algorithms.ts';
 import { finalStates, type Batch } from '../model/batch.ts';
 import type { Profile } from '../model/signature.ts';
 import type { StepResult } from '../model/step.ts';
-import type { NewDocument } from '../ports/store.ts';
+import type { NewDocument } from '../ports/batch-store.ts';
 import type { App } from './context.ts';
 
 /** Batches of commands have a root of their own, which no configuration can name. */

@@ -1,6 +1,7 @@
 import { SealError } from '../errors.ts';
 import type { ControlHandler } from '../ports/control.ts';
-import { perform, type OperationName } from './operations.ts';
+import { perform } from './operations.ts';
+import type { OperationName } from './operation-types.ts';
 import type { Service } from './service.ts';
 
 /** Answers the commands that come over the control socket, until the daemon stops. */

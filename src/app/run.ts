@@ -15,7 +15,7 @@ import type { ConfigChanges } from './live-config.ts';
 import { monitorHandler } from './monitor.ts';
 import { channels } from './notify/channels.ts';
 import { Notifier } from './notify/notifier.ts';
-import type { OperationName } from './operations.ts';
+import type { OperationName } from './operation-types.ts';
 import { ownRoots } from './own-roots.ts';
 import type { Service } from './service.ts';
 import { status } from './status.ts';

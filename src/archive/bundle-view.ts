@@ -1,7 +1,7 @@
 import type { KnownObject } from './bundle-page/walk.ts';
 import type { ProofMaterial } from './bundle-material.ts';
 import type { ProofStamp } from './bundle-stamps.ts';
-import type { ProducedRecord } from './evidence.ts';
+import type { ProducedRecord } from './produced-record.ts';
 import type { DigestAlgorithm } from '../model/algorithms.ts';
 import type { Blob } from '../model/archive.ts';
 

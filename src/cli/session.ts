@@ -1,6 +1,6 @@
 import { userInfo } from 'node:os';
 import { openLocal, callDaemon, type LocalService } from '../compose.ts';
-import type { Operations, OperationName } from '../app/operations.ts';
+import type { Operations, OperationName } from '../app/operation-types.ts';
 import { operations } from '../app/operations.ts';
 import { findConfig, loadConfig } from '../config/load.ts';
 import { SealError } from '../errors.ts';

@@ -9,7 +9,7 @@ import type { Lane } from './lane.ts';
 import { requestOf, type BatchDocument, type SigningIntent } from '../model/batch.ts';
 import type { Prepared } from '../ports/documents.ts';
 import type { Effects } from '../ports/effects.ts';
-import type { SigningOutcome } from '../ports/store.ts';
+import type { SigningOutcome } from '../ports/batch-store.ts';
 
 export type ChunkEffects = FinishingEffects;
 

@@ -9,7 +9,7 @@ import type { Profile } from '../model/signature.ts';
 import type { Effects } from '../ports/effects.ts';
 import type { Path } from '../ports/files.ts';
 import type { Claimed } from '../ports/keys.ts';
-import type { SigningOutcome } from '../ports/store.ts';
+import type { SigningOutcome } from '../ports/batch-store.ts';
 
 export type ClaimEffects = Pick<Effects, 'clock' | 'documents' | 'keys' | 'log' | 'store'>;
 

@@ -6,7 +6,7 @@ import type { BatchDocument, DocumentSignature, SignatureValue } from '../model/
 import type { Profile } from '../model/signature.ts';
 import type { Effects } from '../ports/effects.ts';
 import type { Path } from '../ports/files.ts';
-import type { StampingOutcome } from '../ports/store.ts';
+import type { StampingOutcome } from '../ports/batch-store.ts';
 
 export type FinishingEffects = StampEffects & Pick<Effects, 'documents'>;
 

@@ -2,7 +2,7 @@ import { SealError, asSealError } from '../errors.ts';
 import { KeyStack } from './stack.ts';
 import type { Effects } from '../ports/effects.ts';
 import type { Stack } from '../ports/stack-store.ts';
-import type { SignatureCounts } from '../ports/store.ts';
+import type { SignatureCounts } from '../ports/batch-store.ts';
 import type { PoolKey } from './pool-key.ts';
 import type { PoolRules } from './rights.ts';
 

@@ -1,6 +1,6 @@
 import type { Connection } from './database.ts';
 import type { Methods } from './methods.ts';
-import type { SignatureCounts } from '../ports/store.ts';
+import type { SignatureCounts } from '../ports/batch-store.ts';
 
 /** What was asked of a key since its activation, counted by the order of the intents: the clock may be turned. */
 export function activations({ db }: Connection): Pick<Methods, 'activationCounts'> {

@@ -6,7 +6,7 @@ import type { BatchTallies } from './batch-tallies.ts';
 import type { Connection } from './database.ts';
 import type { Methods } from './methods.ts';
 import type { ReportRows } from './reports.ts';
-import type { BatchChange } from '../ports/store.ts';
+import type { BatchChange } from '../ports/batch-store.ts';
 
 interface Row {
   readonly n: number;

@@ -5,7 +5,7 @@ import { present } from './rows.ts';
 import type { Connection } from './database.ts';
 import type { Methods } from './methods.ts';
 import type { FormatName, Level } from '../model/signature.ts';
-import type { DocumentSearch } from '../ports/store.ts';
+import type { DocumentSearch } from '../ports/archive-store.ts';
 
 interface Row {
   readonly document: number;

@@ -9,7 +9,7 @@ import type { StackRows } from './stacks.ts';
 import type { SignatureRows } from './signatures.ts';
 import type { ValueRows } from './values.ts';
 import type { BatchState, SettledIntent, SigningIntent } from '../model/batch.ts';
-import type { SigningOutcome } from '../ports/store.ts';
+import type { SigningOutcome } from '../ports/batch-store.ts';
 
 /** An intent that nobody has closed. */
 interface OpenIntent extends SigningIntent {

@@ -1,6 +1,6 @@
 import type { NumberedBatch } from './batches.ts';
 import type { Connection } from './database.ts';
-import type { NewDocument } from '../ports/store.ts';
+import type { NewDocument } from '../ports/batch-store.ts';
 
 /** Where a signature, or its value that waits for a timestamp, comes from. */
 export interface Earlier {

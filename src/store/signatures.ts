@@ -2,7 +2,7 @@ import { encodeParts, encodeShape } from './parts.ts';
 import type { Connection } from './database.ts';
 import type { NumberOfKey } from './key-names.ts';
 import type { DocumentSignature } from '../model/batch.ts';
-import type { VerifiedDocument } from '../ports/store.ts';
+import type { VerifiedDocument } from '../ports/batch-store.ts';
 
 export interface SignatureRows {
   add(document: number, signature: DocumentSignature): void;

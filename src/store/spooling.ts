@@ -7,7 +7,7 @@ import type { EarlierSignatures } from './reuse.ts';
 import type { SignatureRows } from './signatures.ts';
 import type { ValueRows } from './values.ts';
 import type { DigestAlgorithm } from '../model/algorithms.ts';
-import type { NewDocument } from '../ports/store.ts';
+import type { NewDocument } from '../ports/batch-store.ts';
 
 /** Takes over what was copied to the spool. */
 export function spooling(

@@ -6,7 +6,7 @@ import type { TileFiles } from './tile-files.ts';
 import type { Methods } from './methods.ts';
 import type { DigestAlgorithm } from '../model/algorithms.ts';
 import type { Tree, TreeNodes, TreeState } from '../model/archive.ts';
-import type { ArchiveStore } from '../ports/store.ts';
+import type { ArchiveStore } from '../ports/archive-store.ts';
 
 export interface TreeRow {
   readonly seq: number;

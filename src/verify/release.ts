@@ -8,7 +8,7 @@ import type { Verified, VerifyJob, VerifyOptions } from '../ports/documents.ts';
 import type { Effects } from '../ports/effects.ts';
 import type { Path } from '../ports/files.ts';
 import type { RevocationData } from '../ports/revocation.ts';
-import type { VerifiedDocument } from '../ports/store.ts';
+import type { VerifiedDocument } from '../ports/batch-store.ts';
 import { fingerprint, KnownRevocation, unique } from './known-revocation.ts';
 
 export type ReleaseEffects = Pick<Effects, 'clock' | 'documents' | 'log' | 'revocation'>;

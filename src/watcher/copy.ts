@@ -6,7 +6,7 @@ import type { Config } from '../model/config.ts';
 import type { SemaphoreOptions } from '../model/batch.ts';
 import type { Effects } from '../ports/effects.ts';
 import type { CopiedFile } from '../ports/files.ts';
-import type { NewDocument } from '../ports/store.ts';
+import type { NewDocument } from '../ports/batch-store.ts';
 import { changed } from './inventory.ts';
 import type { Item } from './sorted-items.ts';
 

@@ -6,7 +6,7 @@ import type { Batch, SemaphoreOptions } from '../model/batch.ts';
 import type { Config, RootConfig } from '../model/config.ts';
 import { done, type StepResult } from '../model/step.ts';
 import type { Effects } from '../ports/effects.ts';
-import type { BatchChange } from '../ports/store.ts';
+import type { BatchChange } from '../ports/batch-store.ts';
 import { readApproval } from './approval.ts';
 import { findClaimed, unusable } from './claim.ts';
 import { copyPages, type CopyJob } from './copy.ts';

@@ -12,7 +12,7 @@ import { House, until } from './house.ts';
 import { readLedger, type Ledger } from './ledger.ts';
 import type { StackView } from '../../src/app/key-stack.ts';
 import type { KeyView } from '../../src/app/keys.ts';
-import type { OperationName } from '../../src/app/operations.ts';
+import type { OperationName } from '../../src/app/operation-types.ts';
 import type { TestAuthority } from '../support/authority-types.ts';
 
 type Settings = Readonly<Record<string, unknown>>;

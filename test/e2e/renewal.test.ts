@@ -6,7 +6,7 @@ import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import Database from 'better-sqlite3';
 import { Evaluation, sealtree, until, type House } from './house.ts';
-import type { Operations } from '../../src/app/operations.ts';
+import type { Operations } from '../../src/app/operation-types.ts';
 
 type Renewed = Operations['archive.renew']['result'];
 type Checked = Operations['archive.check']['result'];

@@ -3,7 +3,8 @@ import type { TestContext } from 'node:test';
 import { SealError } from '../../src/errors.ts';
 import type { NewLeaf } from '../../src/model/archive.ts';
 import type { BatchDocument, BatchState, DocumentSignature } from '../../src/model/batch.ts';
-import type { NewBatch, NewDocument, Store } from '../../src/ports/store.ts';
+import type { NewBatch, NewDocument } from '../../src/ports/batch-store.ts';
+import type { Store } from '../../src/ports/store.ts';
 import type { ManualClock } from '../support/clock.ts';
 
 /** A store and the means to restart it. */

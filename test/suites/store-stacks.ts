@@ -4,7 +4,8 @@ import { batchWith, failure, newDocuments, newSignature, sealError, sha256, thro
 import type { OpenStoreUnderTest } from './store-samples.ts';
 import type { BatchDocument } from '../../src/model/batch.ts';
 import type { NewStack } from '../../src/ports/stack-store.ts';
-import type { SigningOutcome, Store } from '../../src/ports/store.ts';
+import type { SigningOutcome } from '../../src/ports/batch-store.ts';
+import type { Store } from '../../src/ports/store.ts';
 
 const digest = sha256('the list');
 const key = 'card-1';

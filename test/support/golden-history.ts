@@ -1,5 +1,5 @@
 import { History, type Stamp } from './history.ts';
-import type { ProducedRecord } from '../../src/archive/evidence.ts';
+import type { ProducedRecord } from '../../src/archive/produced-record.ts';
 
 /** A day before the first tree. */
 export const goldenStart: number = Date.UTC(2026, 10, 22, 6, 0, 0);

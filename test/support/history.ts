@@ -1,5 +1,6 @@
 import Database from 'better-sqlite3';
-import { leavesOfHash, recordsOfLeaf, type ProducedRecord } from '../../src/archive/evidence.ts';
+import { leavesOfHash, recordsOfLeaf } from '../../src/archive/evidence.ts';
+import type { ProducedRecord } from '../../src/archive/produced-record.ts';
 import { leafPieces, nodesOfTree } from '../../src/archive/paths.ts';
 import { rehashTrees } from '../../src/archive/rehash.ts';
 import { planTimestampRenewal, sealTimestampRenewals } from '../../src/archive/renew.ts';

@@ -1,6 +1,7 @@
 import type { TestContext } from 'node:test';
 import { Closing } from '../../src/archive/closing.ts';
-import { leavesOfHash, recordsOfLeaf, type ProducedRecord } from '../../src/archive/evidence.ts';
+import { leavesOfHash, recordsOfLeaf } from '../../src/archive/evidence.ts';
+import type { ProducedRecord } from '../../src/archive/produced-record.ts';
 import { Renewing } from '../../src/archive/renewing.ts';
 import { digestOf } from '../../src/formats/digests.ts';
 import { TrustKeeper, VerifyContext } from '../../src/verify/context.ts';

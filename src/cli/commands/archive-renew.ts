@@ -4,7 +4,7 @@ import { action, type GlobalOptions, type SetExit } from '../command.ts';
 import { Exit } from '../exit.ts';
 import { counted } from '../terminal.ts';
 import type { Session } from '../session.ts';
-import type { Operations } from '../../app/operations.ts';
+import type { Operations } from '../../app/operation-types.ts';
 
 type Rehash = NonNullable<Operations['archive.renew']['result']['rehash']>;
 
