@@ -38,8 +38,11 @@ export class TileWriter {
     this.#directory = directory;
     this.#size = size;
     this.#do(directory, 'create the directory', () => {
-      for (const path of [dirname(directory), directory])
-        if (mkdirSync(path, { recursive: true, mode: 0o700 }) !== undefined) syncDirectory(dirname(path));
+      for (const path of [dirname(directory), directory]) {
+        mkdirSync(path, { recursive: true, mode: 0o700 });
+        // Also where it is there: whoever made it may have been killed before this.
+        syncDirectory(dirname(path));
+      }
       const { bavail, bsize } = statfsSync(directory);
       // The kept levels are less than a 255th of the leaves.
       const wanted = Math.ceil(tileFileSize(leaves, size) * 1.005) + reserve;

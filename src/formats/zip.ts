@@ -195,14 +195,21 @@ function inflated(packed: Buffer, size: number): Buffer | undefined {
   }
 }
 
-/** A part of a source as a source. */
+/** A part of a source as a source. Each digest of the whole is computed once: thousands of references may name the same file. */
 function rangeSource(source: ByteSource, { offset, length }: ByteRange): ByteSource {
+  const known = new Map<AnyDigest, Buffer>();
+  const digestOf = (algorithm: AnyDigest): Buffer => {
+    const digest = known.get(algorithm) ?? source.digest(algorithm, [{ offset, length }]);
+    known.set(algorithm, digest);
+    return digest;
+  };
   const within = (part: OutputPart): OutputPart =>
     part instanceof Uint8Array ? part : { offset: offset + part.offset, length: Math.min(part.length, length - part.offset) };
   return {
     size: length,
     read: (at, count) => source.read(offset + Math.min(at, length), Math.max(0, Math.min(count, length - at))),
-    digest: (algorithm: AnyDigest, parts = [{ offset: 0, length }]) => source.digest(algorithm, parts.map(within)),
+    digest: (algorithm: AnyDigest, parts?: readonly OutputPart[]) =>
+      parts === undefined ? digestOf(algorithm) : source.digest(algorithm, parts.map(within)),
   };
 }
 

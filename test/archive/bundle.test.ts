@@ -5,6 +5,8 @@ import { appendFileSync, existsSync, readdirSync, readFileSync, statSync, writeF
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { pageScript } from '../../src/archive/bundle-page/script.ts';
+import { bundleReadme } from '../../src/archive/bundle-readme.ts';
+import type { ProofView } from '../../src/archive/bundle-view.ts';
 import { runProgram } from '../support/judges.ts';
 import { bundleHouse } from '../support/proof-bundles.ts';
 import { needs } from '../support/tools.ts';
@@ -58,6 +60,16 @@ void test('names, whatever is in them, are text in the page, and the policy lets
   assert.ok(html.includes(`content="default-src 'none'; script-src 'sha256-${hash}'; style-src 'sha256-`));
   assert.equal(html.split('<script').length - 1, 2);
   assert.ok(!/https?:/.test(html.replace(pageScript, '')));
+});
+
+void test('the name of an authority cannot add lines to the README, where its reader would run them', () => {
+  const stamp = { authority: 'TSA\n    touch owned', walk: { kind: 'first', bits: 256, words: { time: '' } }, position: 0, parsed: { genTime: 0 } };
+  const view = { title: 'a', objects: [], records: [{ genTime: 0, provesUntil: 1, n: 1 }], stamps: [[stamp]], anchors: [], files: [] };
+  const commands = bundleReadme(view as unknown as ProofView).split('\n');
+  assert.deepEqual(
+    commands.filter((line) => line.trim().startsWith('touch')),
+    [],
+  );
 });
 
 void test('a bundle says until when it proves and names the SHA-256 of every file; repeated it is the same, renewed it replaces', async (t) => {

@@ -86,6 +86,16 @@ const hostile: readonly (readonly [string, RegExp, () => Buffer])[] = [
   ['no zip', /no end of central directory/, () => Buffer.from('PK\x03\x04 and nothing else')],
 ];
 
+void test('the digest of a file is computed once, however many manifests name it', () => {
+  const zip = bufferSource(makeZip([text('a')]));
+  let asked = 0;
+  const counting = { ...zip, digest: (...args: Parameters<typeof zip.digest>) => (asked++, zip.digest(...args)) };
+  const [member] = readZip(counting);
+  assert.ok(member);
+  for (let n = 0; n < 10; n++) assert.deepEqual(member.open().digest('sha256'), sha256(text('a').bytes));
+  assert.equal(asked, 1);
+});
+
 void test('hostile zips are refused with a reason', () => {
   for (const [name, reason, make] of hostile)
     assert.throws(
