@@ -46,12 +46,13 @@ async function objectsOf(context: ExportContext, subject: Subject, digest: Diges
   return await Promise.all(
     sources.map(async (source, at): Promise<ZipEntry> => {
       const name = names[at] ?? '';
-      const whole = source && (await digestsOf(context.fx, source, ['sha256'])).get('sha256');
-      if (source === undefined || whole === undefined)
+      const member = subject.leaf.members[at];
+      if (source === undefined || member === undefined)
         throw new SealError('SEAL-INPUT-MISSING', `${displayName(name)} is not at hand, and a container holds the document`, {
           where: displayName(name),
           hint: 'name the file, with its document beside it, or export the record alone with --format ers',
         });
+      const { whole } = await digestsOf(context.fx, source, [digest, member]);
       return { name, content: () => piecesOf(context.fx, source, whole) };
     }),
   );

@@ -116,16 +116,15 @@ async function objectsOf(context: ExportContext, subject: Subject, records: read
     members.map(async (member, at): Promise<ProofObject> => {
       const source = sources[at];
       const name = names[at] ?? Buffer.from(`object ${at + 1}`);
-      const digests = source === undefined ? new Map([[digest, member]]) : await digestsOf(context.fx, source, ['sha256', ...used]);
-      const whole = digests.get('sha256');
+      const found = source && (await digestsOf(context.fx, source, [digest, member], used));
       return {
         kind: kinds[at] ?? (members.length === 1 ? 'document' : 'object'),
         name: portableName(name),
         shown: displayName(baseName(name)),
-        digests,
-        ...(source === undefined || whole === undefined
+        digests: found?.digests ?? new Map([[digest, member]]),
+        ...(source === undefined || found === undefined
           ? {}
-          : { bytes: { size: sizeOf(source), pieces: () => piecesOf(context.fx, source, whole) } }),
+          : { bytes: { size: sizeOf(source), pieces: () => piecesOf(context.fx, source, found.whole) } }),
       };
     }),
   );

@@ -3,7 +3,7 @@ import { SealError } from '../errors.ts';
 import { baseName, directoryName, displayName, joinPath } from '../formats/names.ts';
 import { isDetached } from '../formats/output-parts.ts';
 import { spoolFile } from '../formats/places.ts';
-import type { DigestAlgorithm } from '../model/algorithms.ts';
+import type { AnyDigest, DigestAlgorithm } from '../model/algorithms.ts';
 import type { RootConfig } from '../model/config.ts';
 import type { Effects } from '../ports/effects.ts';
 import type { Path } from '../ports/files.ts';
@@ -109,9 +109,12 @@ export async function* piecesOf({ files }: Pick<Effects, 'files'>, source: Sourc
     hash.update(bytes);
     yield bytes;
   }
-  if (hash.digest().equals(expected)) return;
-  throw new SealError('SEAL-DOC-HASH', 'the document changed while it was exported', {
-    where: displayName(source.file),
+  if (!hash.digest().equals(expected)) throw changed(source);
+}
+
+function changed(source: Source): SealError {
+  return new SealError('SEAL-DOC-HASH', 'the document changed while it was exported', {
+    where: 'file' in source ? displayName(source.file) : 'the signature',
     hint: 'repeat the export',
   });
 }
@@ -121,15 +124,25 @@ export function sizeOf(source: Source): number {
   return 'bytes' in source ? source.bytes.length : source.size;
 }
 
-/** Digests of a source. */
+/**
+ * Digests of a source that was found by its hash, SHA-256 and that one among them.
+ * @throws SealError SEAL-DOC-HASH when it is not what was found any more
+ */
 export async function digestsOf(
   { files }: Pick<Effects, 'files'>,
   source: Source,
-  digests: readonly DigestAlgorithm[],
-): Promise<ReadonlyMap<DigestAlgorithm, Buffer>> {
-  if ('bytes' in source) return new Map(digests.map((digest) => [digest, createHash(digest).update(source.bytes).digest()]));
-  const found = await files.digest(source.file, digests);
-  return new Map(digests.flatMap((digest) => (found.has(digest) ? [[digest, found.get(digest) ?? Buffer.alloc(0)]] : [])));
+  [digest, hash]: readonly [DigestAlgorithm, Buffer],
+  more: readonly DigestAlgorithm[] = [],
+): Promise<{ readonly whole: Buffer; readonly digests: ReadonlyMap<DigestAlgorithm, Buffer> }> {
+  const wanted = [...new Set<DigestAlgorithm>(['sha256', digest, ...more])];
+  const found: ReadonlyMap<AnyDigest, Buffer> =
+    'bytes' in source
+      ? new Map(wanted.map((one) => [one, createHash(one).update(source.bytes).digest()]))
+      : await files.digest(source.file, wanted);
+  const whole = found.get('sha256');
+  if (whole === undefined || found.get(digest)?.equals(hash) !== true) throw changed(source);
+  const digests = new Map(wanted.map((one) => [one, found.get(one) ?? Buffer.alloc(0)]));
+  return { whole, digests };
 }
 
 /** The last part of a path as every system takes it: what Windows forbids, and what does not print, is `_`. */

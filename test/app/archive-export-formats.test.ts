@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { exportRecords, type ExportResult } from '../../src/app/archive-export.ts';
@@ -29,7 +29,7 @@ interface House {
 }
 
 /** A delivered batch: one document with its detached signature, archived and closed. */
-async function house(t: TestContext): Promise<House> {
+async function house(t: TestContext, digested: (file: string) => void = () => undefined): Promise<House> {
   const archive = await renewingArchive(t, {}, start);
   const { fx, settings, closing } = archive;
   const home = await temporaryDirectory(t);
@@ -43,7 +43,15 @@ async function house(t: TestContext): Promise<House> {
   await settle(archive);
   const files = nodeFiles();
   t.after(() => files.close());
-  const context = { fx: { ...fx, files }, config: { dataDir: home, roots: { files: { outgoing, done } } } as unknown as Config };
+  const digest: typeof files.digest = async (path, digests) => {
+    const found = await files.digest(path, digests);
+    digested(path.toString());
+    return found;
+  };
+  const context = {
+    fx: { ...fx, files: { ...files, digest } },
+    config: { dataDir: home, roots: { files: { outgoing, done } } } as unknown as Config,
+  };
   return {
     archive,
     home,
@@ -135,4 +143,18 @@ void test('a container needs the document; something else in its place is not ov
     missing.map(({ error }) => error.code),
     ['SEAL-INPUT-MISSING'],
   );
+});
+
+void test('a document that changes once it was found goes into no container and no bundle', async (t) => {
+  for (const [format, suffix] of [
+    ['asic', '.asice'],
+    ['bundle', '.proof'],
+  ] as const) {
+    let changes = 1;
+    const { run, out } = await house(t, (file) => {
+      if (file.endsWith('.txt') && changes-- > 0) appendFileSync(file, ' ');
+    });
+    const { missing } = await run(format);
+    assert.deepEqual([missing.map(({ error }) => error.code), existsSync(out(suffix))], [['SEAL-DOC-HASH'], false], format);
+  }
 });

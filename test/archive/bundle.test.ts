@@ -63,7 +63,12 @@ void test('names, whatever is in them, are text in the page, and the policy lets
 });
 
 void test('the name of an authority cannot add lines to the README, where its reader would run them', () => {
-  const stamp = { authority: 'TSA\n    touch owned', walk: { kind: 'first', bits: 256, words: { time: '' } }, position: 0, parsed: { genTime: 0 } };
+  const stamp = {
+    authority: 'TSA\n    touch owned',
+    walk: { kind: 'first', bits: 256, words: { time: '' } },
+    position: 0,
+    parsed: { genTime: 0 },
+  };
   const view = { title: 'a', objects: [], records: [{ genTime: 0, provesUntil: 1, n: 1 }], stamps: [[stamp]], anchors: [], files: [] };
   const commands = bundleReadme(view as unknown as ProofView).split('\n');
   assert.deepEqual(

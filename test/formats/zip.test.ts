@@ -52,7 +52,10 @@ sys.stdout.buffer.write(out.getvalue())`;
 
 const bomb = Buffer.alloc(1_000_000);
 /** Blocks that hold nothing, then the end: 500,000 bytes that unpack to none. */
-const emptyBlocks = Buffer.concat([...Array.from({ length: 100_000 }, () => Buffer.from('000000ffff', 'hex')), Buffer.from('010000ffff', 'hex')]);
+const emptyBlocks = Buffer.concat([
+  ...Array.from({ length: 100_000 }, () => Buffer.from('000000ffff', 'hex')),
+  Buffer.from('010000ffff', 'hex'),
+]);
 const hostile: readonly (readonly [string, RegExp, () => Buffer])[] = [
   ['a name twice', /is there twice/, () => makeZip([text('a'), text('a')])],
   ['a name that leads elsewhere', /the name .* is none/, () => makeZip([text('../a')])],
