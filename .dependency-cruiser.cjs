@@ -23,7 +23,7 @@ module.exports = {
     deny('only-compose-plugs-adapters', 'one visible list of adapters', { pathNot: ['^src/compose(\\.ts$|/)', '^src/workers/', adapters] }, { path: adapters }),
     deny('adapters-look-down', 'an adapter is a leaf', { path: adapters }, { path: '^src/', pathNot: ['^src/(formats|pki)/', base, adapters] }),
     deny('io-at-the-edge', 'tests can fail the n-th call', { path: '^src/', pathNot: ['^src/effects/', '^src/config/load\\.ts$', '^src/workers/', adapters] }, { path: '^(node:)?(fs|net|http|https|child_process)(/|$)' }),
-    deny('pkcs11-one-room', 'native module, own process', { path: '^src/', pathNot: '^src/signer/keys/pkcs11/' }, { path: 'pkcs11js|graphene-pk11' }),
+    deny('pkcs11-one-room', 'native module, own process', { path: '^src/', pathNot: '^src/signer/keys/pkcs11/' }, { path: 'pkcs11js|graphene-pk11|koffi' }),
     deny('sqlite-one-room', 'one store at a time', { path: '^src/', pathNot: '^src/store/' }, { path: 'better-sqlite3' }),
   ],
   options: { tsPreCompilationDeps: true, doNotFollow: { path: 'node_modules' } },

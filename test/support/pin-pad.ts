@@ -10,6 +10,8 @@ export interface PinPad {
   readonly environment: Readonly<Record<string, string>>;
   /** What was done at the pad so far: `entered` or `cancelled` each time it asked. */
   entries(): string[];
+  /** What the person types from now on, one after the other, the last one for ever; `cancelled`: the red button. */
+  types(...entries: string[]): void;
 }
 
 const source = new URL('../vcard/pinpad.c', import.meta.url).pathname;
@@ -19,15 +21,19 @@ const pcscLite = ['/usr/lib/x86_64-linux-gnu', '/usr/lib/aarch64-linux-gnu', '/u
   (at) => `${at}/libpcsclite.so.1`,
 );
 
-/** @param typed the PIN that the person types each time; empty: the person cancels. Needs `gcc` and `pcsc`. */
-export function pinPad(stack: PcscStack, typed: string): PinPad {
+/** Nothing is typed until `types` is called: each entry is cancelled. Needs `gcc` and `pcsc`. */
+export function pinPad(stack: PcscStack): PinPad {
+  const typed = join(stack.directory, 'pin-pad.typed');
   const log = join(stack.directory, 'pin-pad.log');
   const conf = join(stack.directory, 'opensc-pad.conf');
   const before = openScConf([]).replace('app default {', `app default {\n  reader_driver pcsc {\n    provider_library = ${build()};\n  }`);
   writeFileSync(conf, before);
   return {
-    environment: { ...stack.environment, OPENSC_CONF: conf, PINPAD_PIN: typed, PINPAD_LOG: log },
+    environment: { ...stack.environment, OPENSC_CONF: conf, PINPAD_TYPES: typed, PINPAD_LOG: log },
     entries: () => (existsSync(log) ? readFileSync(log, 'utf8').trimEnd().split('\n') : []),
+    types: (...entries) => {
+      writeFileSync(typed, entries.map((entry) => `${entry === 'cancelled' ? '-' : entry}\n`).join(''));
+    },
   };
 }
 

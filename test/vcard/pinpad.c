@@ -1,6 +1,6 @@
 /* pinpad: a PC/SC library for tests that gives every reader a pad for PINs (PC/SC 2.02 part 10, FEATURE_VERIFY_PIN_DIRECT). It lies before the real
- * libpcsclite, which it is linked with: OpenSC loads it as its `provider_library`. The "person" types the environment variable PINPAD_PIN; without
- * it, or with an empty one, the entry is cancelled. Each entry leaves a line in the file that PINPAD_LOG names. */
+ * libpcsclite, which it is linked with: OpenSC loads it as its `provider_library`. The "person" types the first line of the file that PINPAD_TYPES
+ * names, `-` cancels the entry; the line is then removed, except the last one. Each entry leaves a line in the file that PINPAD_LOG names. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <stdint.h>
@@ -36,14 +36,31 @@ static void tell(const char *what) {
     fclose(log);
 }
 
+/* The next entry of the person. */
+static void type(char *pin, size_t room) {
+    char later[1024];
+    const char *path = getenv("PINPAD_TYPES");
+    FILE *types = path ? fopen(path, "r") : NULL;
+    strcpy(pin, "-");
+    if (!types) return;
+    if (!fgets(pin, (int)room, types)) strcpy(pin, "-");
+    pin[strcspn(pin, "\n")] = 0;
+    size_t count = fread(later, 1, sizeof later, types);
+    fclose(types);
+    if (!count || !(types = fopen(path, "w"))) return;
+    fwrite(later, 1, count, types);
+    fclose(types);
+}
+
 long SCardControl(handle_t card, dword_t code, const void *in, dword_t in_length, void *out, dword_t room, dword_t *length) {
     if (code == GET_FEATURES) {
         const uint8_t features[] = { FEATURE_VERIFY_PIN_DIRECT, 4, VERIFY >> 24, VERIFY >> 16 & 0xff, VERIFY >> 8 & 0xff, VERIFY & 0xff };
         return answer(out, room, length, features, sizeof features);
     }
     if (code != VERIFY) return ((control_t)dlsym(RTLD_NEXT, "SCardControl"))(card, code, in, in_length, out, room, length);
-    const char *pin = getenv("PINPAD_PIN");
-    if (!pin || !*pin) {
+    char pin[64];
+    type(pin, sizeof pin);
+    if (!strcmp(pin, "-")) {
         const uint8_t cancelled[] = { 0x64, 0x01 };
         tell("cancelled");
         return answer(out, room, length, cancelled, sizeof cancelled);

@@ -115,7 +115,7 @@ export class CardService {
   }
 
   async #login({ door, since, lasts, once }: Calls['login']['args']): Promise<Calls['login']['reply']> {
-    const keys = this.#started().login(door === undefined ? undefined : await takeSecret(this.#setup.directory, door));
+    const keys = await this.#started().login(door === undefined ? undefined : await takeSecret(this.#setup.directory, door));
     this.#activeUntil = lasts === undefined ? Infinity : this.#clock.monotonic() + lasts;
     if (!once) this.#activation = { keys, since, ...(lasts === undefined ? {} : { until: since + lasts }) };
     return { keys };

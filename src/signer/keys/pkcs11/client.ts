@@ -2,7 +2,7 @@ import { withPin } from './pin.ts';
 import { drainSlotEvents } from './look-around.ts';
 import { findKeys, readCertificates } from './objects.ts';
 import { asFault, DriverFault } from './module.ts';
-import { asksAtReader } from './pin-pad.ts';
+import { loginAtReader, padOf } from './pin-pad.ts';
 import { Sessions } from './sessions.ts';
 import type pkcs11js from 'pkcs11js';
 import type { Loaded, Pkcs11 } from './module.ts';
@@ -64,7 +64,7 @@ export class TokenClient {
       serial: info.serialNumber.trim(),
       reader,
       pin: this.#pinState(info.flags),
-      pinPad: asksAtReader(this.#loaded, info.flags),
+      ...padOf(this.#loaded, info.flags),
       loggedIn: userStates.has(state),
       fresh,
     };
@@ -82,12 +82,18 @@ export class TokenClient {
   }
 
   /** @param pin zeroed; undefined: the pad of the reader asks for it */
-  login(pin: Buffer | undefined): TokenKey[] {
-    if (pin === undefined) this.#loginUser('');
-    else
-      withPin(pin, (text) => {
-        this.#loginUser(text);
-      });
+  async login(pin: Buffer | undefined): Promise<TokenKey[]> {
+    try {
+      await this.#login(this.#opened().sessions.first, this.#api.CKU_USER, pin ?? 'at-reader');
+      this.#loggedIn = true;
+    } catch (thrown) {
+      // Only the flags tell how many tries are left, and only now they change.
+      const open = this.#open;
+      if (open !== undefined && pinFaults.has(asFault(thrown).rv)) this.#open = { ...open, info: this.#tokenInfo(open.slot) ?? open.info };
+      throw thrown;
+    } finally {
+      pin?.fill(0);
+    }
     return findKeys(this.#api, this.#module, this.#opened().sessions.first);
   }
 
@@ -113,21 +119,19 @@ export class TokenClient {
       throw thrown;
     }
     try {
-      const begin = (): void => {
-        this.#module.C_SignInit(session, this.#mechanism(mechanism), key);
-      };
-      if (!Buffer.isBuffer(pin)) {
-        begin();
-        if (pin !== undefined) this.#login(session, this.#api.CKU_CONTEXT_SPECIFIC, '');
-      } else
-        withPin(pin, (text) => {
-          begin();
-          this.#login(session, this.#api.CKU_CONTEXT_SPECIFIC, text);
-        });
+      this.#module.C_SignInit(session, this.#mechanism(mechanism), key);
+      try {
+        if (pin !== undefined) await this.#login(session, this.#api.CKU_CONTEXT_SPECIFIC, pin);
+      } catch (thrown) {
+        // The signature that was begun cannot be taken back in this session (PKCS#11 v2.40 §5.11).
+        session = sessions.renew(session);
+        throw thrown;
+      }
       // `input` is referenced until the end: the thread reads it in place.
       const signature = await this.#module.C_SignAsync(session, input, Buffer.alloc(longestSignature));
       return Buffer.from(signature);
     } finally {
+      if (Buffer.isBuffer(pin)) pin.fill(0);
       sessions.giveBack(session);
     }
   }
@@ -141,21 +145,14 @@ export class TokenClient {
     }
   }
 
-  #loginUser(pin: string): void {
-    const open = this.#opened();
+  /** @param pin zeroed */
+  async #login(session: pkcs11js.Handle, user: number, pin: Buffer | 'at-reader'): Promise<void> {
     try {
-      this.#login(open.sessions.first, this.#api.CKU_USER, pin);
-      this.#loggedIn = true;
-    } catch (thrown) {
-      // Only the flags tell how many tries are left, and only now they change.
-      if (pinFaults.has(asFault(thrown).rv)) this.#open = { ...open, info: this.#tokenInfo(open.slot) ?? open.info };
-      throw thrown;
-    }
-  }
-
-  #login(session: pkcs11js.Handle, user: number, pin: string): void {
-    try {
-      this.#module.C_Login(session, user, pin);
+      if (pin === 'at-reader') await loginAtReader(this.#loaded, session, user);
+      else
+        withPin(pin, (text) => {
+          this.#module.C_Login(session, user, text);
+        });
     } catch (thrown) {
       if (asFault(thrown).rv !== userAlreadyLoggedIn) throw thrown;
     }
@@ -219,16 +216,19 @@ export class TokenClient {
   }
 
   #openSessions({ slot, info }: Found): Open {
-    const sessions = new Sessions(this.#wanted, () => this.#module.C_OpenSession(slot, this.#api.CKF_SERIAL_SESSION));
+    const sessions = new Sessions(this.#wanted, {
+      open: () => this.#module.C_OpenSession(slot, this.#api.CKF_SERIAL_SESSION),
+      close: (session) => {
+        this.#module.C_CloseSession(session);
+      },
+    });
     const open = { slot, info, sessions, reader: this.#module.C_GetSlotInfo(slot).slotDescription.trim() };
     this.#open = open;
     return open;
   }
 
   #drop(): void {
-    this.#open?.sessions.end((session) => {
-      this.#module.C_CloseSession(session);
-    });
+    this.#open?.sessions.end();
     this.#open = undefined;
     this.#loggedIn = false;
   }

@@ -57,7 +57,10 @@ export interface TokenView {
   /** The slot's description: the reader. */
   readonly reader: string;
   readonly pin: PinState;
+  /** The reader asks for the PIN. */
   readonly pinPad: boolean;
+  /** Why the pad that the reader has cannot be used. */
+  readonly padProblem?: string;
   readonly loggedIn: boolean;
   /** New sessions had to be opened: everything known of the token before is void. */
   readonly fresh: boolean;

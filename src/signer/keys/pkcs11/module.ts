@@ -53,6 +53,7 @@ export function asFault(thrown: unknown): Fault {
   return { rv: code, message: text(thrown) };
 }
 
-function text(thrown: unknown): string {
+/** The first line of what was thrown. */
+export function text(thrown: unknown): string {
   return (thrown instanceof Error ? thrown.message : String(thrown)).split('\n')[0] ?? '';
 }

@@ -43,7 +43,7 @@ export function failing(error: SealError): TokenState {
 /** There without a login, for the reason given or the usual one; a locked PIN outweighs every other reason. */
 export function waiting(name: string, visible: Visible, reason?: SealError): TokenState {
   const locked = visible.view.pin === 'locked' || reason?.code === 'SEAL-KEY-PIN-LOCKED';
-  const error = locked && reason?.code !== 'SEAL-KEY-PIN-LOCKED' ? pinLocked(name) : (reason ?? pinNeeded(name, visible.view.pinPad));
+  const error = locked && reason?.code !== 'SEAL-KEY-PIN-LOCKED' ? pinLocked(name) : (reason ?? pinNeeded(name, visible.view));
   return { kind: 'waiting', state: locked ? 'pin-locked' : 'pin-needed', visible, error };
 }
 
@@ -74,9 +74,10 @@ function pinLocked(name: string): SealError {
   });
 }
 
-function pinNeeded(name: string, pinPad: boolean): SealError {
+function pinNeeded(name: string, { pinPad, padProblem }: Pick<TokenView, 'pinPad' | 'padProblem'>): SealError {
+  const unused = padProblem === undefined ? '' : `; the pad of the reader is not used (${padProblem})`;
   return new SealError('SEAL-KEY-PIN-NEEDED', `${name}: the card waits for its PIN`, {
     where: name,
-    hint: pinPad ? '“sealtree key activate”, then enter the PIN at the reader' : 'enter it with “sealtree key activate”',
+    hint: pinPad ? '“sealtree key activate”, then enter the PIN at the reader' : `enter it with “sealtree key activate”${unused}`,
   });
 }

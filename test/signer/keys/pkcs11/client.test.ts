@@ -29,9 +29,9 @@ describe('a token without a process of its own', needs('softhsm'), () => {
       'CKR_CRYPTOKI_ALREADY_INITIALIZED',
     );
     assert.equal(client.look({ label: token })?.loggedIn, false);
-    client.login(Buffer.from(testPin));
+    await client.login(Buffer.from(testPin));
     const pin = Buffer.from(testPin);
-    client.login(pin);
+    await client.login(pin);
     assert.deepEqual(pin, Buffer.alloc(testPin.length));
     const seen = client.look({ label: token });
     assert.deepEqual([seen?.loggedIn, seen?.fresh], [true, false]);

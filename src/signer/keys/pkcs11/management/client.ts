@@ -2,7 +2,7 @@ import { nameMatcher } from '../../../../formats/globs.ts';
 import { findKeys, readCertificates } from '../objects.ts';
 import { DriverFault, loadModule } from '../module.ts';
 import { withPin } from '../pin.ts';
-import { asksAtReader } from '../pin-pad.ts';
+import { loginAtReader, padOf } from '../pin-pad.ts';
 import { takePin } from './pin-pipe.ts';
 import { certificateTemplate, keyPairTemplates } from './templates.ts';
 import type pkcs11js from 'pkcs11js';
@@ -31,15 +31,14 @@ export class ManagementClient {
       if ((info.flags & api.CKF_TOKEN_INITIALIZED) === 0 || !fits(token, slot, info, module.C_GetSlotInfo(slot))) continue;
       const session = module.C_OpenSession(slot, api.CKF_SERIAL_SESSION | api.CKF_RW_SESSION);
       this.#opened = { api, module, slot, info, session };
-      const pinPad = asksAtReader({ api, module }, info.flags);
-      return { pinPad, label: info.label.trim(), mechanisms: module.C_GetMechanismList(slot) };
+      return { ...padOf({ api, module }, info.flags), label: info.label.trim(), mechanisms: module.C_GetMechanismList(slot) };
     }
     return undefined;
   }
 
-  login({ pinPad }: ManagementCalls['login']['args']): TokenObjects {
+  async login({ pinPad }: ManagementCalls['login']['args']): Promise<TokenObjects> {
     const { api, module, session, slot, info } = this.#open();
-    if (pinPad) module.C_Login(session, api.CKU_USER, '');
+    if (pinPad) await loginAtReader({ api, module }, session, api.CKU_USER);
     else
       withPin(takePin(), (pin) => {
         module.C_Login(session, api.CKU_USER, pin);
@@ -62,12 +61,13 @@ export class ManagementClient {
     return { publicKey: parts };
   }
 
-  async sign({ key, mechanism, input, contextPin }: ManagementCalls['sign']['args']): Promise<{ signature: Buffer }> {
+  async sign({ key, mechanism, input, context }: ManagementCalls['sign']['args']): Promise<{ signature: Buffer }> {
     const { api, module, session } = this.#open();
     const { pss } = mechanism;
     const parameter = pss === undefined ? {} : { parameter: { type: api.CK_PARAMS_RSA_PSS, ...pss } };
     module.C_SignInit(session, { mechanism: mechanism.mechanism, ...parameter }, key);
-    if (contextPin)
+    if (context === 'at-reader') await loginAtReader({ api, module }, session, api.CKU_CONTEXT_SPECIFIC);
+    if (context === 'pin')
       withPin(takePin(), (pin) => {
         module.C_Login(session, api.CKU_CONTEXT_SPECIFIC, pin);
       });

@@ -108,7 +108,7 @@ async function login(config: Pkcs11KeyConfig, fx: ManagementEffects, pin: Buffer
     if (atReader && !found.pinPad)
       throw new SealError('SEAL-KEY-PIN-NEEDED', `${name}: the token needs its PIN`, {
         where: name,
-        hint: 'enter it at the prompt, or use --pin-file',
+        hint: `enter it at the prompt, or use --pin-file${found.padProblem === undefined ? '' : `; the pad of the reader is not used (${found.padProblem})`}`,
       });
     if (!atReader) await process.givePin(pin);
     const objects = await process.call('login', { pinPad: atReader }, atReader ? longWork : timeout);
@@ -174,10 +174,12 @@ async function sign(
       where: name,
       hint: 'choose another padding',
     });
-  const contextPin = key.alwaysAuthenticate && pin !== undefined;
-  if (contextPin) await process.givePin(pin);
-  const args = { key: key.handle, mechanism: how.call, input: how.input(data), contextPin };
-  return how.output((await process.call('sign', args, Math.max(timeout, endMs))).signature);
+  const args = { key: key.handle, mechanism: how.call, input: how.input(data) };
+  const usual = Math.max(timeout, endMs);
+  if (!key.alwaysAuthenticate) return how.output((await process.call('sign', args, usual)).signature);
+  if (pin === undefined) return how.output((await process.call('sign', { ...args, context: 'at-reader' }, longWork)).signature);
+  await process.givePin(pin);
+  return how.output((await process.call('sign', { ...args, context: 'pin' }, usual)).signature);
 }
 
 /** @param key whose certificate it is; absent: an issuer's */

@@ -1,5 +1,5 @@
 import type { NewKeyKind } from '../../../../ports/key-management.ts';
-import type { Fault, MechanismCall, TokenSelector } from '../messages.ts';
+import type { Fault, MechanismCall, TokenSelector, TokenView } from '../messages.ts';
 
 /** What parent and management process say to each other. PINs go over a pipe of their own (pin-pipe.ts), never in a message. */
 
@@ -51,7 +51,8 @@ export interface ManagementCalls {
   /** Loads the module and finds the token; undefined: not there. */
   find: {
     readonly args: { readonly module: string; readonly token: ManagedToken };
-    readonly reply: { readonly pinPad: boolean; readonly label: string; readonly mechanisms: readonly number[] } | undefined;
+    readonly reply:
+      (Pick<TokenView, 'pinPad' | 'padProblem'> & { readonly label: string; readonly mechanisms: readonly number[] }) | undefined;
   };
   /** With the PIN that waits in the pipe, for reading and writing. `pinPad`: the reader asks for it. */
   login: { readonly args: { readonly pinPad: boolean }; readonly reply: TokenObjects };
@@ -61,7 +62,12 @@ export interface ManagementCalls {
   };
   /** @returns raw bytes of C_Sign. `contextPin`: the PIN for this signature waits in the pipe. */
   sign: {
-    readonly args: { readonly key: Buffer; readonly mechanism: MechanismCall; readonly input: Buffer; readonly contextPin: boolean };
+    readonly args: {
+      readonly key: Buffer;
+      readonly mechanism: MechanismCall;
+      readonly input: Buffer;
+      readonly context?: 'pin' | 'at-reader';
+    };
     readonly reply: { readonly signature: Buffer };
   };
   store: { readonly args: { readonly certificates: readonly NewCertificateObject[] }; readonly reply: object };
