@@ -5,7 +5,7 @@ import { defined } from './defined.ts';
 import { nearest } from './nearest.ts';
 import { checkPlaces, type Report } from './places.ts';
 import { resolveNotify } from './resolve-notify.ts';
-import { checkStacks } from './stacks.ts';
+import { checkTokens } from './tokens.ts';
 import type { FileSettings } from './schema.ts';
 
 /**
@@ -29,7 +29,7 @@ export function resolveConfig(settings: FileSettings, path: string, report: Repo
   const dataDir = at(settings.data);
   const roots = mapValues(settings.roots, (_, name) => resolveRoot(settings, name, at, secretAt, refer, report));
   checkPlaces(dataDir, Object.values(roots), report);
-  checkStacks(settings.keys, report);
+  checkTokens(settings.keys, report);
   return {
     path: resolve(path),
     dataDir,

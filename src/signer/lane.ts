@@ -1,4 +1,5 @@
 import { SealError, asSealError } from '../errors.ts';
+import { NeverAsked } from './keys/never-asked.ts';
 import { requestOf, type SigningIntent } from '../model/batch.ts';
 import type { SignatureAlgorithm } from '../model/algorithms.ts';
 import type { ShownDocument, SigningKey } from '../ports/keys.ts';
@@ -47,7 +48,7 @@ export interface Lane {
   release(): void;
 }
 
-/** Errors after which a card has certainly not signed. Everything else counts against its limit. */
+/** Errors after which a card has certainly not signed, whenever they come. Everything else counts against its limit, unless the key was never asked. */
 const unspent: ReadonlySet<string> = new Set([
   'SEAL-KEY-PIN-NEEDED',
   'SEAL-KEY-LIMIT',
@@ -58,7 +59,7 @@ const unspent: ReadonlySet<string> = new Set([
 
 /** Whether a failed call may have used up a signature of the card all the same. */
 export function maybeSpent(error: SealError): boolean {
-  return !unspent.has(error.code);
+  return !(error instanceof NeverAsked) && !unspent.has(error.code);
 }
 
 /** What a batch asks the pool for. */

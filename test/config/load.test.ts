@@ -117,6 +117,13 @@ test('what cannot work is refused before a batch arrives', () => {
     (entry, body: string) => `${entry}  twin: ${body.replace('activation: stack', 'activation: window')}`,
   );
   assert.match(problem(second), /keys\.card\.activation: the PIN would open “twin” as well/);
+  const person = example.replace('kind: mass', 'kind: individual').replace(/^ *pin: .*\n/m, '');
+  const beside = (change: (body: string) => string): string =>
+    person.replace(/^  card: (.*\n(?: {4}.*\n)*)/m, (entry, body: string) => `${entry}  twin: ${change(body)}`);
+  const mass = beside((body) => body.replace('kind: individual', 'kind: mass'));
+  assert.match(problem(mass), /keys\.card\.kind: “twin” is on the same token .* would verify no PIN .* token of its own/);
+  for (const fine of [beside((body) => body), mass.replace('Seal card 1', 'Another card')])
+    assert.doesNotThrow(() => parseConfig(fine, '/etc/sealtree/roots.yaml'));
 });
 
 /** The places named in a message, and what is said about each. */

@@ -1,6 +1,6 @@
 import { takeSecret } from '../../../effects/secret-door.ts';
 import { TokenClient } from './client.ts';
-import { DriverFault, loadModule } from './module.ts';
+import { beforeSigning, DriverFault, loadModule } from './module.ts';
 import { Results } from './results.ts';
 import type { Clock } from '../../../ports/clock.ts';
 import type { Calls, CallName, CardActivation, Setup, TokenSelector, TokenView } from './messages.ts';
@@ -123,11 +123,14 @@ export class CardService {
 
   async #sign({ door, request, atReader = false, ...asked }: Calls['sign']['args']): Promise<Buffer> {
     return await this.#results.sign(request, asked, async () => {
-      if (this.#over()) throw new DriverFault(notLoggedIn);
-      return await this.#started().sign(
-        asked,
-        atReader ? 'at-reader' : door === undefined ? undefined : await takeSecret(this.#setup.directory, door),
-      );
+      let pin: Buffer | 'at-reader' | undefined;
+      try {
+        if (this.#over()) throw new DriverFault(notLoggedIn);
+        pin = atReader ? 'at-reader' : door === undefined ? undefined : await takeSecret(this.#setup.directory, door);
+      } catch (thrown) {
+        throw beforeSigning(thrown);
+      }
+      return await this.#started().sign(asked, pin);
     });
   }
 

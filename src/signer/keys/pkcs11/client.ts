@@ -1,7 +1,7 @@
 import { withPin } from './pin.ts';
 import { drainSlotEvents } from './look-around.ts';
 import { findKeys, readCertificates } from './objects.ts';
-import { asFault, DriverFault } from './module.ts';
+import { asFault, beforeSigning, DriverFault } from './module.ts';
 import { loginAtReader, padOf } from './pin-pad.ts';
 import { Sessions } from './sessions.ts';
 import type pkcs11js from 'pkcs11js';
@@ -104,7 +104,10 @@ export class TokenClient {
     this.#module.C_Logout(session);
   }
 
-  /** @param pin for this one signature; zeroed. `at-reader`: the pad of the reader asks for it */
+  /**
+   * @param pin for this one signature; zeroed. `at-reader`: the pad of the reader asks for it
+   * @throws DriverFault with `neverAsked` when it failed before C_Sign; whatever C_Sign throws
+   */
   async sign(
     { key, mechanism, input }: Pick<Calls['sign']['args'], 'key' | 'mechanism' | 'input'>,
     pin?: Buffer | 'at-reader',
@@ -116,16 +119,20 @@ export class TokenClient {
       session = await sessions.take();
     } catch (thrown) {
       if (Buffer.isBuffer(pin)) pin.fill(0);
-      throw thrown;
+      throw beforeSigning(thrown);
     }
     try {
-      this.#module.C_SignInit(session, this.#mechanism(mechanism), key);
+      try {
+        this.#module.C_SignInit(session, this.#mechanism(mechanism), key);
+      } catch (thrown) {
+        throw beforeSigning(thrown);
+      }
       try {
         if (pin !== undefined) await this.#login(session, this.#api.CKU_CONTEXT_SPECIFIC, pin);
       } catch (thrown) {
         // The signature that was begun cannot be taken back in this session (PKCS#11 v2.40 §5.11).
         session = sessions.renew(session);
-        throw thrown;
+        throw beforeSigning(thrown);
       }
       // `input` is referenced until the end: the thread reads it in place.
       const signature = await this.#module.C_SignAsync(session, input, Buffer.alloc(longestSignature));
@@ -147,15 +154,29 @@ export class TokenClient {
 
   /** @param pin zeroed */
   async #login(session: pkcs11js.Handle, user: number, pin: Buffer | 'at-reader'): Promise<void> {
-    try {
-      if (pin === 'at-reader') await loginAtReader(this.#loaded, session, user);
-      else
-        withPin(pin, (text) => {
-          this.#module.C_Login(session, user, text);
-        });
-    } catch (thrown) {
-      if (asFault(thrown).rv !== userAlreadyLoggedIn) throw thrown;
+    if (pin === 'at-reader') {
+      try {
+        await loginAtReader(this.#loaded, session, user);
+      } catch (thrown) {
+        this.#endLeftOver(user, thrown);
+        await loginAtReader(this.#loaded, session, user);
+      }
+      return;
     }
+    withPin(pin, (text) => {
+      try {
+        this.#module.C_Login(session, user, text);
+      } catch (thrown) {
+        this.#endLeftOver(user, thrown);
+        this.#module.C_Login(session, user, text);
+      }
+    });
+  }
+
+  /** Where a login is left over, the module has not looked at the PIN (PKCS#11 §5.6): that one ends first. @throws any other error as it is */
+  #endLeftOver(user: number, thrown: unknown): void {
+    if (user !== this.#api.CKU_USER || asFault(thrown).rv !== userAlreadyLoggedIn) throw thrown;
+    this.logout();
   }
 
   #mechanism({ mechanism, pss }: MechanismCall): pkcs11js.Mechanism {

@@ -1,4 +1,5 @@
 import { SealError } from '../../../errors.ts';
+import { NeverAsked } from '../never-asked.ts';
 import type { Fault } from './messages.ts';
 import type { ErrorCode } from '../../../errors.ts';
 
@@ -86,14 +87,15 @@ const rows: Readonly<Record<number, Row>> = {
 };
 
 /**
- * The error of a call to the card process, with what follows for the card.
+ * The error of a call to the card process, with what follows for the card; NeverAsked for a signature that failed before C_Sign.
  * @param name of the key or token, for the message
  */
 export function explain(name: string, fault: Fault): { readonly error: SealError; readonly then: Consequence } {
   if (fault.module !== undefined) return { error: moduleError(name, fault), then: 'module' };
   const row = rows[fault.rv] ?? { ...device, what: 'the driver reports an unexpected error' };
   const raw = fault.rv === 0 ? fault.message : `${fault.message} (${fault.rv})`;
-  return { error: new SealError(row.code, `${name}: ${row.what}: ${raw}`, { where: name, hint: row.hint }), then: row.then };
+  const error = new SealError(row.code, `${name}: ${row.what}: ${raw}`, { where: name, hint: row.hint });
+  return { error: fault.neverAsked === true ? new NeverAsked(error) : error, then: row.then };
 }
 
 function moduleError(name: string, fault: Fault): SealError {

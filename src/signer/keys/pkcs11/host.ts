@@ -16,7 +16,10 @@ import type { Pkcs11KeyConfig } from '../../../model/config.ts';
 export type HostConfig = Pick<
   Pkcs11KeyConfig,
   'name' | 'module' | 'environment' | 'sessions' | 'timeout' | 'token' | 'keepAlive' | 'activation'
->;
+> & {
+  /** A person gives the PIN of each signature: of one key of the token at least. */
+  readonly individual?: true;
+};
 
 const firstPause = 1_000;
 const longestPause = 60_000;
@@ -145,9 +148,10 @@ export class CardHost {
   }
 
   get #configuration(): string {
-    const { sessions, activation } = this.#config;
-    // What was activated for a list must not go on as a window.
-    return hash('sha256', JSON.stringify([this.#id, sessions, ...(activation === 'stack' ? [activation] : [])]));
+    const { sessions, activation, individual } = this.#config;
+    // What was activated for a list must not go on as a window, nor what was activated for many where each signature has its PIN.
+    const narrower = [...(activation === 'stack' ? [activation] : []), ...(individual === true ? ['individual'] : [])];
+    return hash('sha256', JSON.stringify([this.#id, sessions, ...narrower]));
   }
 
   async #adopt(): Promise<CardProcess | undefined> {

@@ -98,6 +98,7 @@ function judge(name: string, answer: ClaimedResult | undefined, present: boolean
   if (answer?.kind === 'made') return { kind: 'made', value: valueOf(answer.raw, answer.mechanism) };
   if (answer?.kind === 'never') return present ? { kind: 'never' } : undefined;
   if (answer === undefined) return undefined;
+  if (answer.fault.neverAsked === true) return { kind: 'never' };
   const certain = explain(name, answer.fault).then;
   return certain === 'logged-out' || certain === 'refused' || certain === 'locked' || certain === 'none' ? { kind: 'never' } : undefined;
 }

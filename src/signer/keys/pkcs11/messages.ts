@@ -147,6 +147,8 @@ export interface Fault {
   readonly message: string;
   /** Set when the module itself is the problem. */
   readonly module?: 'missing' | 'driver';
+  /** A signature that failed before C_Sign was called: certainly not made. Absent: it may have been. */
+  readonly neverAsked?: true;
 }
 
 export type Answer =

@@ -46,6 +46,11 @@ function loadBinding(): Promise<Pkcs11> {
   }
 }
 
+/** The fault of a signature for which C_Sign was not called. */
+export function beforeSigning(thrown: unknown): DriverFault {
+  return new DriverFault({ ...asFault(thrown), neverAsked: true });
+}
+
 /** Anything thrown here as plain data: the CKR value where there is one. */
 export function asFault(thrown: unknown): Fault {
   if (thrown instanceof DriverFault) return thrown.fault;

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { asFault } from './module.ts';
+import { asFault, DriverFault } from './module.ts';
 import type { Calls, ClaimedResult } from './messages.ts';
 import type { UnclaimedSignature } from './records.ts';
 
@@ -30,7 +30,8 @@ export class Results {
       const earlier = await known.ended;
       if (earlier.kind === 'made') return earlier.raw;
     }
-    const making = make();
+    // Of a request that failed before, the earlier call may have signed, whatever this one says.
+    const making = known === undefined ? make() : doubted(make());
     const entry: Entry = { asked: print, mechanism: asked.mechanism.mechanism, ended: settled(request, asked, making), result: undefined };
     this.#entries.delete(request);
     this.#entries.set(request, entry);
@@ -55,6 +56,15 @@ export class Results {
     return [...this.#entries.values()].flatMap(({ result }) =>
       result?.kind === 'made' ? [{ request: result.request, raw: result.raw.toString('base64'), mechanism: result.mechanism }] : [],
     );
+  }
+}
+
+async function doubted(making: Promise<Buffer>): Promise<Buffer> {
+  try {
+    return await making;
+  } catch (thrown) {
+    const { rv, message, module } = asFault(thrown);
+    throw new DriverFault({ rv, message, ...(module === undefined ? {} : { module }) });
   }
 }
 

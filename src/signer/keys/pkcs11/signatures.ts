@@ -1,5 +1,7 @@
 import { SealError } from '../../../errors.ts';
+import { NeverAsked } from '../never-asked.ts';
 import { isAtReader, pinPadMs } from './logins.ts';
+import { CardFault } from './process.ts';
 import type { CurrentState } from './current-state.ts';
 import type { CardHost, HostConfig } from './host.ts';
 import type { Logins } from './logins.ts';
@@ -40,14 +42,14 @@ export class Signatures {
   /**
    * With an activation.
    * @param pin for this very signature (CKA_ALWAYS_AUTHENTICATE); zeroed
-   * @throws CardFault; SealError SEAL-KEY-ABSENT when it is another activation now, SEAL-KEY-DEVICE
+   * @throws CardFault; NeverAsked SEAL-KEY-ABSENT when it is another activation now; SealError SEAL-KEY-DEVICE
    */
   async make(activation: Activation, asked: AskedSignature, pin?: Buffer): Promise<Buffer> {
     try {
       const { process } = this.#host;
       const state = this.#state.now;
-      if (state.kind !== 'active') throw state.error;
-      if (process === undefined || state.activation !== activation) throw this.#stale();
+      if (state.kind !== 'active') throw new NeverAsked(state.error);
+      if (process === undefined || state.activation !== activation) throw new NeverAsked(this.#stale());
       return await this.#call(process, asked, pin);
     } finally {
       pin?.fill(0);
@@ -55,13 +57,15 @@ export class Signatures {
   }
 
   /**
-   * Of an individual card: logged in for it alone, unless the card is active already.
+   * Of an individual card: logged in for it alone, unless the card is active already and verifies the PIN for this very signature
+   * (CKA_ALWAYS_AUTHENTICATE). Without that a PIN would count that nobody has looked at: then nothing is signed.
    * @param pin zeroed; an empty one means the pad of the reader
    * @param choose the key to use, of those that are visible after the login
-   * @throws CardFault; SealError SEAL-KEY-*; as isAtReader
+   * @throws CardFault; SealError SEAL-KEY-*, NeverAsked when it failed before the signature; as isAtReader
    */
   async makeOnce(pin: Buffer, choose: (keys: readonly TokenKey[]) => AskedOnce): Promise<Buffer> {
     const contextPin = Buffer.from(pin);
+    let called = false;
     try {
       const state = this.#state.now;
       if (state.kind === 'away') throw state.error;
@@ -70,6 +74,8 @@ export class Signatures {
       const process = await this.#host.running();
       try {
         const { key, ...asked } = choose(keys);
+        if (state.kind === 'active' && !key.alwaysAuthenticate) throw this.#unverified();
+        called = true;
         return await this.#call(
           process,
           { ...asked, key: key.handle },
@@ -78,6 +84,8 @@ export class Signatures {
       } finally {
         if (state.kind !== 'active') await process.call('logout', {}, this.#config.timeout).catch(() => undefined);
       }
+    } catch (thrown) {
+      throw called ? thrown : neverAsked(thrown);
     } finally {
       pin.fill(0);
       contextPin.fill(0);
@@ -103,10 +111,26 @@ export class Signatures {
     }
   }
 
+  #unverified(): SealError {
+    const { name } = this.#config;
+    return new SealError(
+      'SEAL-KEY-PIN-NEEDED',
+      `${name}: another key has opened this token: the card would not verify the PIN of this signature`,
+      {
+        where: name,
+        hint: 'nothing was signed; “sealtree key deactivate” of the other key, and an individual key needs a token of its own',
+      },
+    );
+  }
+
   #stale(): SealError {
     return new SealError('SEAL-KEY-ABSENT', `${this.#config.name}: the card was taken out or activated again`, {
       where: this.#config.name,
       hint: 'the signature goes to another card or waits',
     });
   }
+}
+
+function neverAsked(thrown: unknown): Error {
+  return thrown instanceof CardFault ? new CardFault({ ...thrown.fault, neverAsked: true }) : new NeverAsked(thrown);
 }

@@ -50,6 +50,7 @@ function tokenConfig(keys: readonly Pkcs11KeyConfig[], first: Pkcs11KeyConfig): 
     keepAlive: Math.min(...keys.map((each) => each.keepAlive)),
     ...(certificate === undefined ? {} : { certificate }),
     ...(activation === undefined ? {} : { activation }),
+    ...(keys.some((each) => each.kind === 'individual' && each.pin === undefined) ? { individual: true as const } : {}),
     ...(pin === undefined ? {} : { pin }),
     ...(times.length === 0 ? {} : { maxTime: Math.min(...times) }),
   };

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { createInterface } from 'node:readline';
 import { after, before, describe, test } from 'node:test';
 import { systemClock } from '../../../../src/effects/clock.ts';
+import { SealError } from '../../../../src/errors.ts';
 import { endForgottenCards } from '../../../../src/signer/keys/index.ts';
 import { hello, challengeSize } from '../../../../src/signer/keys/pkcs11/handshake.ts';
 import { pkcs11Sources } from '../../../../src/signer/keys/pkcs11/sources.ts';
@@ -260,6 +261,29 @@ describe('card processes outlive the daemon', needs('softhsm', 'softhsm-dev', 'g
     assert.equal(other.source.status().state, 'pin-needed');
     assert.ok(other.log.lines.some(({ message }) => message.includes('its card needs its PIN')));
     await waitFor(() => !isThere(pid));
+  });
+
+  test('activated for many signatures, then configured as individual: the login is not taken over, and only the right PIN signs', async (t) => {
+    const { config, runDir } = place(t);
+    const { holder: daemon } = await holder(t, config, runDir);
+    const { pid = 0 } = await daemon.tell(`activate ${testPin}`);
+    await daemon.stop();
+    const { source } = await next(t, { ...config, kind: 'individual' }, runDir);
+    await waitFor(() => !isThere(pid));
+    for (const [pin, outcome] of [
+      ['000000', 'SEAL-KEY-PIN-INCORRECT'],
+      [testPin, 'signed'],
+    ] as const) {
+      const digest = randomBytes(32);
+      const key = source.key();
+      assert.ok(key?.attend, source.status().reason);
+      const shown = key.attend({ name: 'contract.pdf', digest }, new AbortController().signal);
+      const given = source.activate(Buffer.from(pin), digest).catch((error: unknown) => error);
+      await shown;
+      const signed = await key.sign(randomBytes(40), { digest: 'sha256' }).then(() => 'signed', (error: unknown) => (error instanceof SealError ? error.code : error)); // prettier-ignore
+      assert.equal(signed, outcome);
+      await given;
+    }
   });
 
   test('of keys that are not configured any more no process stays', async (t) => {

@@ -3,6 +3,7 @@ import { verify } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { SealError } from '../../../../src/errors.ts';
+import { NeverAsked } from '../../../../src/signer/keys/never-asked.ts';
 import { pkcs11Sources } from '../../../../src/signer/keys/pkcs11/sources.ts';
 import { testWorld } from '../../../suites/key-source.ts';
 import { testAuthority } from '../../../support/authority.ts';
@@ -93,6 +94,25 @@ describe('cards and their faults', needs('softhsm', 'softhsm-dev', 'gcc'), () =>
     await world.clock.advance(1_000);
     await signs(ready(source));
     await fails(key.sign(data, algorithm), 'SEAL-KEY-ABSENT');
+  });
+
+  test('pulled while signing: the one in progress may have been made; those queued behind it, and whatever comes later, certainly were not', async (t) => {
+    const { source } = await card(t);
+    const key = ready(source);
+    cards.set('delay_ms=600000');
+    const begun = cards.begun();
+    const errorOf = (request: string): Promise<unknown> => key.sign(data, algorithm, { request }).catch((error: unknown) => error);
+    const running = errorOf('1');
+    await waitFor(() => cards.begun() > begun);
+    const queued = [errorOf('2'), errorOf('3')];
+    cards.set('removed=1');
+    const all = [await running, ...(await Promise.all(queued)), await errorOf('4')];
+    for (const error of all) assert.ok(error instanceof SealError && error.code === 'SEAL-KEY-ABSENT', String(error));
+    assert.deepEqual(all.map((error) => error instanceof NeverAsked), [false, true, true, true]); // prettier-ignore
+    assert.equal(cards.begun(), begun + 1, 'the card was called once');
+    const requests = ['1', '2', '3', '4'].map((request) => ({ request, at: Date.now() }));
+    const claims = await source.claim?.(requests);
+    assert.deepEqual(requests.map(({ request }) => claims?.get(request)?.kind), [undefined, 'never', 'never', undefined]); // prettier-ignore
   });
 
   test('pulled while idle is noticed within a second; without a configured PIN the card then waits for a person', async (t) => {

@@ -37,4 +37,16 @@ describe('a token without a process of its own', needs('softhsm'), () => {
     assert.deepEqual([seen?.loggedIn, seen?.fresh], [true, false]);
     client.close();
   });
+
+  test('a token that is logged in already verifies the PIN all the same: a wrong one is refused, and ends that login', async () => {
+    const token = hsm.createToken('verified');
+    const client = new TokenClient(await loadModule(hsm.module), 1);
+    client.look({ label: token });
+    await client.login(Buffer.from(testPin));
+    await assert.rejects(async () => await client.login(Buffer.from('000000')), { code: 160 }, 'CKR_PIN_INCORRECT');
+    assert.equal(client.look({ label: token })?.loggedIn, false);
+    await client.login(Buffer.from(testPin));
+    assert.equal(client.look({ label: token })?.loggedIn, true);
+    client.close();
+  });
 });
