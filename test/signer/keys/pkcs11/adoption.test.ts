@@ -276,7 +276,7 @@ describe('card processes outlive the daemon', needs('softhsm', 'softhsm-dev', 'g
     ] as const) {
       const digest = randomBytes(32);
       const key = source.key();
-      assert.ok(key?.attend, source.status().reason);
+      assert.ok(key?.attend !== undefined, source.status().reason);
       const shown = key.attend({ name: 'contract.pdf', digest }, new AbortController().signal);
       const given = source.activate(Buffer.from(pin), digest).catch((error: unknown) => error);
       await shown;

@@ -50,7 +50,7 @@ describe('an individual key whose card asks one PIN for all its keys', needs('so
     const data = randomBytes(40);
     const digest = randomBytes(32);
     const key = source.key();
-    assert.ok(key?.attend, source.status().reason);
+    assert.ok(key?.attend !== undefined, source.status().reason);
     const shown = key.attend({ name: 'contract.pdf', digest }, new AbortController().signal);
     const given = source.activate(Buffer.from(pin), digest).catch((error: unknown) => error);
     await shown;
