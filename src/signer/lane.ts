@@ -1,5 +1,5 @@
 import { SealError, asSealError } from '../errors.ts';
-import { NeverAsked } from './keys/never-asked.ts';
+import { NeverAsked } from '../model/never-asked.ts';
 import { requestOf, type SigningIntent } from '../model/batch.ts';
 import type { SignatureAlgorithm } from '../model/algorithms.ts';
 import type { ShownDocument, SigningKey } from '../ports/keys.ts';

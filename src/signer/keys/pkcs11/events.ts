@@ -1,5 +1,5 @@
 import { SealError } from '../../../errors.ts';
-import { NeverAsked } from '../never-asked.ts';
+import { NeverAsked } from '../../../model/never-asked.ts';
 import type { Fault } from './messages.ts';
 import type { ErrorCode } from '../../../errors.ts';
 

@@ -1,5 +1,5 @@
 import { SealError } from '../../../errors.ts';
-import { NeverAsked } from '../never-asked.ts';
+import { NeverAsked } from '../../../model/never-asked.ts';
 import { isAtReader, pinPadMs } from './logins.ts';
 import { CardFault } from './process.ts';
 import type { CurrentState } from './current-state.ts';

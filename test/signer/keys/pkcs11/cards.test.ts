@@ -3,7 +3,7 @@ import { verify } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { SealError } from '../../../../src/errors.ts';
-import { NeverAsked } from '../../../../src/signer/keys/never-asked.ts';
+import { NeverAsked } from '../../../../src/model/never-asked.ts';
 import { pkcs11Sources } from '../../../../src/signer/keys/pkcs11/sources.ts';
 import { testWorld } from '../../../suites/key-source.ts';
 import { testAuthority } from '../../../support/authority.ts';

@@ -1,4 +1,4 @@
-import { SealError, asSealError } from '../../errors.ts';
+import { SealError, asSealError } from '../errors.ts';
 
 /**
  * A signature failed before its key was asked for it (C_Sign was not called, PKCS#11 §5.13): it has certainly not been made, and its intent is
